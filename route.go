@@ -1,0 +1,54 @@
+package gnomon
+
+import "time"
+
+// Routes is everything routers need to answer requests: plain data, published whole.
+type Routes struct {
+	Endpoints []EndpointRoute
+}
+
+// An EndpointRoute is where requests for one endpoint go.
+type EndpointRoute struct {
+	Name       EndpointName
+	ID         string
+	Production []VariantRoute
+	Mirror     *MirrorRoute // nil: nothing is copied
+}
+
+// A VariantRoute is where requests for one variant go. No instances means that none is in service just now.
+type VariantRoute struct {
+	Name      VariantName
+	Weight    float64 // share of the traffic is weight ÷ sum of weights; all 0 counts as all equal
+	Routing   RoutingStrategy
+	Instances []InstanceRoute
+}
+
+// An InstanceRoute is one instance in service.
+type InstanceRoute struct {
+	ID      InstanceID
+	Address string // host:port
+}
+
+// A MirrorRoute copies a sample of an endpoint's requests to a shadow variant.
+type MirrorRoute struct {
+	ID         MirrorID
+	Experiment ExperimentName // empty: the shadow belongs to the endpoint's own config
+	Source     VariantName    // the production variant that is compared with
+	Shadow     VariantRoute
+	Fraction   float64   // 0..1 of the requests
+	MaxRate    float64   // copies per second over all routers; 0: no cap
+	Paused     bool      // counted as stopped instead of copied: the experiment is ending
+	Until      time.Time // copies end at this time by themselves; zero: no end
+}
+
+// A MirrorID names one accounting: an experiment's ID, or an endpoint's ID and its shadow's name.
+type MirrorID string
+
+// A RoutingStrategy says which instance of a variant takes a request.
+type RoutingStrategy string
+
+// The routing strategies, in AWS's names.
+const (
+	LeastOutstandingRequests RoutingStrategy = "LEAST_OUTSTANDING_REQUESTS"
+	RandomRouting            RoutingStrategy = "RANDOM" // AWS's default
+)
