@@ -1,0 +1,138 @@
+package main
+
+import (
+	"gnomon/examples/data"
+	"gnomon/examples/model"
+)
+
+// Chosen on the training examples alone, as in linear.go.
+const (
+	treeRounds   = 60
+	treeDepth    = 4
+	treeRate     = 0.2
+	leafShrink   = 1.0 // added to every leaf's curvature
+	leafMinimum  = 1.0 // least curvature on either side of a split
+	inkLevels    = 17  // a pixel is one of 0..16, so a histogram is exact
+	gainTooSmall = 1e-9
+)
+
+// pull is what the log loss wants of one example's score, or of many examples'
+// together: its slope and its curvature.
+type pull struct{ slope, curve float64 }
+
+func (p *pull) add(q pull)       { p.slope += q.slope; p.curve += q.curve }
+func (p pull) minus(q pull) pull { return pull{p.slope - q.slope, p.curve - q.curve} }
+func (p pull) gain() float64     { return p.slope * p.slope / (p.curve + leafShrink) }
+func (p pull) step() float64     { return -treeRate * p.slope / (p.curve + leafShrink) }
+func (p pull) tooLight() bool    { return p.curve < leafMinimum }
+func total(pulls []pull, of []int) pull {
+	var sum pull
+	for _, i := range of {
+		sum.add(pulls[i])
+	}
+	return sum
+}
+
+// trainTrees boosts one tree per label and round by second-order gradient
+// boosting of the log loss. It draws no random numbers.
+func trainTrees(examples []data.Example) *model.Model {
+	perLabel := make([][]model.Tree, labels)
+	scores := matrix(len(examples), labels)
+	everyone := make([]int, len(examples))
+	for i := range everyone {
+		everyone[i] = i
+	}
+	for range treeRounds {
+		pulls := pullsPerLabel(scores, examples)
+		for k := range perLabel {
+			g := grower{examples: examples, pulls: pulls[k]}
+			g.grow(everyone, treeDepth)
+			perLabel[k] = append(perLabel[k], g.tree)
+			for i, e := range examples {
+				scores[i][k] += g.tree.Value(e.Pixels)
+			}
+		}
+	}
+	return &model.Model{
+		Name: "digits-trees", Features: data.Pixels, Labels: labelNames(),
+		Trees: &model.Trees{PerLabel: perLabel},
+	}
+}
+
+func pullsPerLabel(scores [][]float64, examples []data.Example) [][]pull {
+	pulls := make([][]pull, labels)
+	for k := range pulls {
+		pulls[k] = make([]pull, len(examples))
+	}
+	p := make([]float64, labels)
+	for i, e := range examples {
+		copy(p, scores[i])
+		model.Softmax(p)
+		for k := range p {
+			pulls[k][i] = pull{slope: p[k], curve: p[k] * (1 - p[k])}
+		}
+		pulls[e.Digit][i].slope--
+	}
+	return pulls
+}
+
+// grower grows one tree for one label.
+type grower struct {
+	examples []data.Example
+	pulls    []pull // one per example
+	tree     model.Tree
+}
+
+// grow appends the subtree for the examples in of and returns its place.
+func (g *grower) grow(of []int, depth int) int {
+	at := len(g.tree)
+	g.tree = append(g.tree, model.Node{})
+	sum := total(g.pulls, of)
+	feature, below, ok := 0, 0, false
+	if depth > 0 {
+		feature, below, ok = g.split(of, sum)
+	}
+	if !ok {
+		g.tree[at].Value = round6(sum.step())
+		return at
+	}
+	var left, right []int
+	for _, i := range of {
+		if g.examples[i].Pixels[feature] < float64(below) {
+			left = append(left, i)
+		} else {
+			right = append(right, i)
+		}
+	}
+	n := model.Node{Feature: feature, Below: float64(below)}
+	n.Left = g.grow(left, depth-1)
+	n.Right = g.grow(right, depth-1)
+	g.tree[at] = n
+	return at
+}
+
+// split finds the question that gains most; the first of equals wins. It
+// reports false when none gains.
+func (g *grower) split(of []int, sum pull) (int, int, bool) {
+	var levels [data.Pixels][inkLevels]pull
+	for _, i := range of {
+		for j, ink := range g.examples[i].Pixels {
+			levels[j][int(ink)].add(g.pulls[i])
+		}
+	}
+	feature, below, best := 0, 0, gainTooSmall
+	for j := range levels {
+		var left pull
+		for cut := 1; cut < inkLevels; cut++ {
+			left.add(levels[j][cut-1])
+			right := sum.minus(left)
+			if left.tooLight() || right.tooLight() {
+				continue
+			}
+			if gain := left.gain() + right.gain() - sum.gain(); gain > best {
+				feature, below, best = j, cut, gain
+			}
+		}
+	}
+	return feature, below, best > gainTooSmall
+}
