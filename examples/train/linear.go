@@ -5,7 +5,8 @@ import (
 	"gnomon/examples/model"
 )
 
-// linearSteps and the rates below were chosen on the training examples alone.
+// The usual values for pixels scaled to 0..1; the held-out examples had no part
+// in choosing them.
 const (
 	linearSteps    = 250
 	linearRate     = 0.5

@@ -2,8 +2,8 @@
 // one and boosted trees, and packs each as a model artifact: OUT/linear.tar.gz
 // and OUT/trees.tar.gz. It prints how well each does on the pictures held out.
 //
-// Start at run. The command draws no random numbers and notes no times, so two
-// runs by one build give the same bytes.
+// Start at run. The one random draw has a fixed seed and no time is noted, so
+// two runs by one build give the same bytes.
 package main
 
 import (
