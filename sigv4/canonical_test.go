@@ -139,6 +139,8 @@ func FuzzCanonical(f *testing.F) {
 	f.Add("GET", "/a/../b//c%20d/?b=1&a=%2f+&a=&c", " x  y\t")
 	f.Add("POST", "", "")
 	f.Add("", "?%zz", "\xff")
+	f.Add("GET", "/?a=%0z", "")
+	f.Add("GET", "/?%z0", "")
 	f.Add("P", "/..?&=&a=%2", "a\r\n b")
 	f.Add("GET", "//?a=b?c=d;e", "a,b")
 	f.Fuzz(func(t *testing.T, method, uri, value string) {

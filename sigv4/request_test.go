@@ -75,3 +75,21 @@ func TestDateHeader(t *testing.T) {
 		wantError(t, err, sigv4.IncompleteSignature, "Date must be in ISO-8601 'basic format'. Got 'yesterday'.")
 	})
 }
+
+// A proxy or an HTTP library may add a Date of its own.
+func TestAmzDateWinsOverDate(t *testing.T) {
+	at(t, time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC), func(t *testing.T) {
+		v := sigv4.NewVerifier(keyring{exampleID: {Secret: exampleSecret}}, "us-east-1", "service")
+		date := header("Date", "Sun, 30 Aug 2015 11:00:00 GMT")
+		r := vanilla()
+		r.Header = append(r.Header, date)
+		if _, err := v.Verify(r); err != nil {
+			t.Error("Date last:", err)
+		}
+		r = vanilla()
+		r.Header = append([]sigv4.Header{date}, r.Header...)
+		if _, err := v.Verify(r); err != nil {
+			t.Error("Date first:", err)
+		}
+	})
+}

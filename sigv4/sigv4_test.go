@@ -2,14 +2,13 @@ package sigv4_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"errors"
 
 	"gnomon/sigv4"
 )
@@ -235,6 +234,32 @@ func TestRefusals(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A list that AWS would write otherwise is refused for that, and not only
+// because the signature of such a request does not match.
+func TestSignedHeadersForm(t *testing.T) {
+	for _, list := range []string{"x-amz-date;host", "host;host;x-amz-date", "host;x-amz-Date", "host;;x-amz-date", ";host", "h" + strings.Repeat(";i", 200), manyNames()} {
+		at(t, suiteTime, func(t *testing.T) {
+			v := sigv4.NewVerifier(keyring{exampleID: {Secret: exampleSecret}}, "us-east-1", "service")
+			r := vanilla()
+			set(r, "Authorization", strings.Replace(vanillaAuthorization, "host;x-amz-date", list, 1))
+			_, err := v.Verify(r)
+			wantError(t, err, sigv4.InvalidSignature, mismatch)
+			if want := "The SignedHeaders should have been"; !strings.HasPrefix(detail(err), want) {
+				t.Errorf("%.40s: detail %q, want %q…", list, detail(err), want)
+			}
+		})
+	}
+}
+
+// manyNames is a well-formed list that is longer than any client's.
+func manyNames() string {
+	var b strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&b, "a%03d;", i)
+	}
+	return b.String() + "host;x-amz-date"
 }
 
 // AWS lists every fault of the scope, in this order.
