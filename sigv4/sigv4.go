@@ -2,9 +2,10 @@
 // services do and with their error names and texts, and makes such signatures
 // for Gnomon's own client.
 //
-// Start at [Verifier.Verify]. It reads a [Request], a neutral view that costs
-// nothing to fill from fasthttp ([Request.AddRaw]) or net/http ([FromHTTP]).
-// [Signer] is the client's side and shares the canonical form with it.
+// Start at [Verifier.Verify]. It reads a [Request], a neutral view that is
+// filled without copying from a raw header block ([Request.AddRaw]), or from
+// net/http ([FromHTTP]). [Signer] is the client's side and shares the
+// canonical form with it.
 //
 // The package knows requests, keys and the clock. It must not know what a
 // request asks for, who owns a key or what the owner may do.
