@@ -1,0 +1,297 @@
+package meter
+
+import (
+	"context"
+	"time"
+
+	"gnomon"
+)
+
+// A sheetKey names a sheet. A series under test has sheets of its own, so the mirror is part of it.
+type sheetKey struct {
+	series gnomon.Series
+	minute int64 // Unix seconds
+}
+
+// A sheet is what this process counted for a series in one minute, since the sheet was begun. Its row is replaced as
+// a whole whenever it has grown, so it does not matter how often that is done.
+//
+// A sheet is dropped from memory when no leg of its minute can come any more. Should one come nevertheless, because a
+// clock was set, it gets a new sheet with a writer of its own, and the row of the first stays as it is.
+type sheet struct {
+	writer  string
+	version int // counts changes
+	saved   int // the version that the store has
+	Numbers
+}
+
+// flush saves what was counted since the last flush: minutes and accounting together, so that their sums agree
+// whenever the process ends.
+func (m *Meter) flush(ctx context.Context) error {
+	m.saving.Lock()
+	defer m.saving.Unlock()
+	err := m.loadAll(ctx)
+	if saveErr := m.save(ctx); saveErr != nil {
+		return saveErr
+	}
+	return err
+}
+
+// save does the flush; saving is held.
+func (m *Meter) save(ctx context.Context) error {
+	m.mu.Lock()
+	m.drainAll()
+	b := m.batch()
+	m.mu.Unlock()
+	if len(b.rows)+len(b.accounts) > 0 {
+		if err := m.store.Save(ctx, b.rows, nil, b.accounts); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b.saved()
+	m.forget(time.Now())
+	return nil
+}
+
+// drainAll moves what all stripes hold to the sheets. The caller holds mu.
+func (m *Meter) drainAll() {
+	for _, s := range m.series {
+		m.drain(s)
+	}
+}
+
+// drain moves what a series' stripes hold to its sheets. The caller holds mu.
+func (m *Meter) drain(s *series) {
+	mi := s.mirror
+	if mi != nil && !mi.loaded {
+		return // whether it is frozen is not known yet
+	}
+	key := s.key
+	if mi != nil && mi.final != nil {
+		// What comes after the end was answered all the same, but is no part of the test.
+		key.Mirror, mi = "", nil
+	}
+	s.drain(func(c *cell) {
+		m.sheet(sheetKey{key, c.minute}).add(&c.Numbers)
+		m.total(key).Merge(&c.Numbers)
+		if mi != nil {
+			mi.addTo(key.Variant, time.Unix(c.minute, 0).UTC(), time.Minute, &c.Numbers)
+		}
+	})
+}
+
+func (sh *sheet) add(n *Numbers) {
+	sh.Merge(n)
+	sh.version++
+}
+
+func (m *Meter) sheet(k sheetKey) *sheet {
+	sh, ok := m.sheets[k]
+	if !ok {
+		sh = &sheet{writer: m.newWriter()}
+		m.sheets[k] = sh
+	}
+	return sh
+}
+
+func (m *Meter) total(s gnomon.Series) *Numbers {
+	v := variant{s.Endpoint, s.Variant}
+	n, ok := m.totals[v]
+	if !ok {
+		n = new(Numbers)
+		m.totals[v] = n
+	}
+	return n
+}
+
+func (k sheetKey) row(sh *sheet) Row {
+	return sh.row(k.series, time.Unix(k.minute, 0).UTC(), time.Minute, sh.writer)
+}
+
+// A batch is what one transaction saves, and what to note when it has.
+type batch struct {
+	rows     []Row
+	accounts []Account
+	notes    []func()
+}
+
+// batch returns what the store does not have yet. The caller holds mu, and saving until it has called saved.
+func (m *Meter) batch() batch {
+	var b batch
+	for k, sh := range m.sheets {
+		if v := sh.version; v != sh.saved {
+			b.rows = append(b.rows, k.row(sh))
+			b.notes = append(b.notes, func() { sh.saved = v })
+		}
+	}
+	for _, mi := range m.mirrors {
+		if t, ok := mi.unsaved(); ok {
+			final := mi.final != nil
+			b.accounts = append(b.accounts, Account{
+				Mirror: mi.id, Writer: mi.writer, Requests: t.requests, Ended: t.buckets(), Final: final,
+			})
+			b.notes = append(b.notes, func() { mi.saved, mi.closed = t, final })
+		}
+	}
+	return b
+}
+
+// saved notes that the store has the batch. The caller holds mu.
+func (b *batch) saved() {
+	for _, note := range b.notes {
+		note()
+	}
+}
+
+// forgetMirrorAfter is how long a mirror stays in memory after its last use: a report on it then needs no reading.
+const forgetMirrorAfter = 10 * time.Minute
+
+// forget drops from memory what is saved and will not change any more, so that memory does not grow with what has
+// been. The caller holds mu.
+func (m *Meter) forget(now time.Time) {
+	open := now.Add(-m.opts.LongestLeg - time.Minute).Unix()
+	for k, sh := range m.sheets {
+		if sh.saved == sh.version && k.minute < open {
+			delete(m.sheets, k)
+		}
+	}
+	variants := make(map[variant]bool)
+	endpoints := make(map[gnomon.EndpointName]bool)
+	for key, s := range m.series {
+		if s.recorders.Load() == 0 && s.empty() {
+			delete(m.series, key)
+			continue
+		}
+		variants[variant{key.Endpoint, key.Variant}] = true
+		endpoints[key.Endpoint] = true
+		if s.mirror != nil {
+			s.mirror.used = now
+		}
+	}
+	for v := range m.totals {
+		if !variants[v] {
+			delete(m.totals, v)
+		}
+	}
+	m.forgetMirrors(now, endpoints)
+}
+
+func (m *Meter) forgetMirrors(now time.Time, endpoints map[gnomon.EndpointName]bool) {
+	for id, mi := range m.mirrors {
+		if mi.recorders.Load() > 0 || !mi.loaded || now.Sub(mi.used) < forgetMirrorAfter {
+			continue
+		}
+		if _, unsaved := mi.unsaved(); unsaved {
+			continue
+		}
+		delete(m.mirrors, id)
+		t, ok := m.retired[mi.endpoint]
+		if !ok {
+			t = new(tally)
+			m.retired[mi.endpoint] = t
+		}
+		t.add(mi.count())
+	}
+	for e := range m.retired {
+		if !endpoints[e] {
+			delete(m.retired, e)
+		}
+	}
+}
+
+// loadAll reads what the store has of mirrors that are new in memory. The caller holds saving.
+func (m *Meter) loadAll(ctx context.Context) error {
+	var fresh []*mirror
+	m.mu.Lock()
+	for _, mi := range m.mirrors {
+		if !mi.loaded {
+			fresh = append(fresh, mi)
+		}
+	}
+	m.mu.Unlock()
+	for _, mi := range fresh {
+		if err := m.load(ctx, mi); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads what the store has of a mirror that is new in memory. None of it is from the mirror's own writer, so the
+// two can be added. The caller holds saving.
+func (m *Meter) load(ctx context.Context, mi *mirror) error {
+	accounts, err := m.store.Accounts(ctx, mi.id)
+	if err != nil {
+		return err
+	}
+	was := newMirror(mi.id, "", 0)
+	err = m.store.Rows(ctx, Filter{Series: gnomon.Series{Mirror: mi.id}}, func(r Row) error {
+		if n, ok := m.decode(r); ok {
+			was.addTo(r.Series.Variant, r.Start, r.Span, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	final := false
+	for _, a := range accounts {
+		was.before.add(tallyOf(a, m.buckets).closed())
+		final = final || a.Final
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	mi.before, mi.variants, mi.loaded = was.before, was.variants, true
+	if final {
+		mi.final, mi.closed = &was.before, true
+	}
+	return nil
+}
+
+// decode returns a row's numbers. A damaged row is logged and left out: the others are worth no less for it.
+func (m *Meter) decode(r Row) (*Numbers, bool) {
+	n, err := decodeRow(r)
+	if err != nil {
+		m.log.Warn("a row of traffic numbers is left out", "error", err)
+		return nil, false
+	}
+	return n, true
+}
+
+// Freeze closes the accounting of a mirror, and the numbers of its series, for good: copies still under way count as
+// stopped, and what its recorders are told from now on changes no report on it. Freezing again changes nothing. The
+// error says that the store does not have it yet; memory does, and later saves include it.
+func (m *Meter) Freeze(ctx context.Context, id gnomon.MirrorID) error {
+	m.saving.Lock()
+	defer m.saving.Unlock()
+	m.mu.Lock()
+	mi := m.mirror(id)
+	loaded := mi.loaded
+	m.mu.Unlock()
+	if !loaded {
+		if err := m.load(ctx, mi); err != nil {
+			return err
+		}
+	}
+	m.freeze(mi)
+	return m.save(ctx)
+}
+
+func (m *Meter) freeze(mi *mirror) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if mi.final != nil {
+		return
+	}
+	for _, s := range m.series {
+		if s.mirror == mi {
+			m.drain(s)
+		}
+	}
+	t := mi.before
+	t.add(mi.count())
+	t = t.closed()
+	mi.final = &t
+}

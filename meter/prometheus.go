@@ -1,0 +1,134 @@
+package meter
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gnomon"
+)
+
+// A Collector gives Prometheus what a [Meter] counted since the process began. It is registered by whoever serves
+// /metrics. Times are in seconds, as is Prometheus's custom.
+//
+//	gnomon_requests_total{endpoint,variant,outcome}   legs; outcome is 2xx, 4xx, 5xx, other, timeout, connection,
+//	                                                  protocol or no_instance
+//	gnomon_request_bytes_total{endpoint,variant}      bodies sent to models
+//	gnomon_answer_bytes_total{endpoint,variant}       bodies that came back
+//	gnomon_model_latency_seconds{endpoint,variant}    histogram of AWS's ModelLatency
+//	gnomon_overhead_latency_seconds{endpoint,variant} histogram of AWS's OverheadLatency
+//	gnomon_mirror_requests_total{endpoint,bucket}     production requests of mirrored endpoints, by what became of
+//	                                                  the copy
+//	gnomon_mirror_pending{endpoint}                   copies under way
+//
+// The names of an endpoint that is gone vanish after a while; should it come back, its counters begin at 0.
+type Collector struct {
+	m                          *Meter
+	requests, sent, received   *prometheus.Desc
+	latency, overhead          *prometheus.Desc
+	mirrorRequests, mirrorOpen *prometheus.Desc
+}
+
+// Collector returns a collector of m's numbers.
+func (m *Meter) Collector() *Collector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("gnomon_"+name, help, labels, nil)
+	}
+	return &Collector{
+		m:        m,
+		requests: desc("requests_total", "Requests sent to a variant, by outcome.", "endpoint", "variant", "outcome"),
+		sent:     desc("request_bytes_total", "Bytes of bodies sent to a variant.", "endpoint", "variant"),
+		received: desc("answer_bytes_total", "Bytes of bodies that a variant answered.", "endpoint", "variant"),
+		latency:  desc("model_latency_seconds", "Time a variant's model took to answer.", "endpoint", "variant"),
+		overhead: desc("overhead_latency_seconds", "Time a request took beyond its model.", "endpoint", "variant"),
+		mirrorRequests: desc("mirror_requests_total",
+			"Production requests while an endpoint is mirrored, by what became of the copy.", "endpoint", "bucket"),
+		mirrorOpen: desc("mirror_pending", "Copies for a shadow under way.", "endpoint"),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		c.requests, c.sent, c.received, c.latency, c.overhead, c.mirrorRequests, c.mirrorOpen,
+	} {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *Collector) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range c.metrics() {
+		ch <- m
+	}
+}
+
+// metrics makes all metrics before any is handed over: the Meter is not held up by a slow reader.
+func (c *Collector) metrics() []prometheus.Metric {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	c.m.drainAll()
+	var all []prometheus.Metric
+	for v, n := range c.m.totals {
+		all = c.variant(all, string(v.endpoint), string(v.name), n)
+	}
+	for e, t := range c.m.tallies() {
+		for i, b := range gnomon.Buckets()[:endedBuckets] {
+			all = append(all, counter(c.mirrorRequests, t.ended[i], string(e), string(b)))
+		}
+		all = append(all, prometheus.MustNewConstMetric(
+			c.mirrorOpen, prometheus.GaugeValue, float64(t.pending()), string(e)))
+	}
+	return all
+}
+
+func (c *Collector) variant(all []prometheus.Metric, endpoint, variant string, n *Numbers) []prometheus.Metric {
+	for _, o := range []struct {
+		outcome string
+		count   int64
+	}{
+		{"2xx", n.Answers2xx},
+		{"4xx", n.Answers4xx},
+		{"5xx", n.Answers5xx},
+		{"other", n.AnswersOther},
+		{"timeout", n.Timeouts},
+		{"connection", n.ConnectionFaults},
+		{"protocol", n.ProtocolFaults},
+		{"no_instance", n.NoInstance},
+	} {
+		all = append(all, counter(c.requests, o.count, endpoint, variant, o.outcome))
+	}
+	return append(all,
+		counter(c.sent, n.RequestBytes, endpoint, variant),
+		counter(c.received, n.AnswerBytes, endpoint, variant),
+		histogram(c.latency, &n.Latency, endpoint, variant),
+		histogram(c.overhead, &n.Overhead, endpoint, variant),
+	)
+}
+
+func counter(d *prometheus.Desc, n int64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+}
+
+// histogram puts a sketch's bins into few buckets, up to the 60 seconds that AWS gives a model.
+func histogram(d *prometheus.Desc, dist *Distribution, labels ...string) prometheus.Metric {
+	const µs = 1e6
+	bounds := []float64{100, 250, 500, 1e3, 2.5e3, 5e3, 10e3, 25e3, 50e3, 100e3, 250e3, 500e3, 1e6, 2.5e6, 5e6, 10e6, 30e6, 60e6}
+	buckets := make(map[float64]uint64, len(bounds))
+	dist.below(bounds, func(bound float64, count int64) { buckets[bound/µs] = uint64(count) })
+	return prometheus.MustNewConstHistogram(d, uint64(dist.Count()), dist.Sum()/µs, buckets, labels...)
+}
+
+// tallies adds up by endpoint what its mirrors counted in this process. The caller holds mu.
+func (m *Meter) tallies() map[gnomon.EndpointName]tally {
+	all := make(map[gnomon.EndpointName]tally)
+	for e, t := range m.retired {
+		all[e] = *t
+	}
+	for _, mi := range m.mirrors {
+		if mi.endpoint != "" {
+			t := all[mi.endpoint]
+			t.add(mi.count())
+			all[mi.endpoint] = t
+		}
+	}
+	return all
+}

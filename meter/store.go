@@ -1,0 +1,53 @@
+package meter
+
+import (
+	"context"
+	"time"
+
+	"gnomon"
+)
+
+// A Store keeps rows and accounts. What Save has acknowledged survives the end of the process.
+type Store interface {
+	// Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in
+	// one transaction.
+	Save(ctx context.Context, put, remove []Row, accounts []Account) error
+
+	// Rows calls fn with the rows that pass the filter, by rising Start, until fn returns an error, which it returns
+	// as it is. fn must not call the store.
+	Rows(ctx context.Context, f Filter, fn func(Row) error) error
+
+	// Accounts returns the accounts of one mirror, in no order.
+	Accounts(ctx context.Context, id gnomon.MirrorID) ([]Account, error)
+}
+
+// Row, Account and Filter are aliases of types without a name: a store can offer them without importing this package.
+type (
+	// A Row is what one writer counted for one series in one span of time. Its key is Series, Start, Span and Writer.
+	Row = struct {
+		Series   gnomon.Series
+		Start    time.Time     // whole minutes or hours
+		Span     time.Duration // a minute or an hour
+		Writer   string        // names a piece of one process's counting; empty: added up from several
+		Counts   []byte        // [Counts], as JSON
+		Latency  []byte        // [Distribution], encoded
+		Overhead []byte        // likewise
+	}
+
+	// An Account is what one writer counted for a mirror. Its key is Mirror and Writer. Requests in none of the
+	// buckets were under way when it was saved.
+	Account = struct {
+		Mirror   gnomon.MirrorID
+		Writer   string
+		Requests int64
+		Ended    map[gnomon.Bucket]int64
+		Final    bool // the mirror's accounting is closed, with this and all other accounts of it
+	}
+
+	// A Filter says which rows are wanted: a field with its zero value lets everything pass.
+	Filter = struct {
+		Series   gnomon.Series // its fields, each by itself
+		Span     time.Duration
+		From, To time.Time // From ≤ Start < To
+	}
+)

@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"gnomon"
+)
+
+//go:embed migrations/traffic/*.sql
+var trafficMigrations embed.FS
+
+// A Traffic keeps what variants did minute by minute, and the accounting of mirrors. It has a file of its own, since
+// it is written every second and may lose the last of them with the power, though not with the process.
+type Traffic struct {
+	db *sql.DB
+}
+
+// OpenTraffic opens the file at path and brings its schema up to date; it makes the file if there is none. Close it
+// when nobody uses it any more.
+func OpenTraffic(ctx context.Context, path string) (*Traffic, error) {
+	migrations, err := fs.Sub(trafficMigrations, "migrations/traffic")
+	if err != nil {
+		return nil, fmt.Errorf("open traffic: %w", err)
+	}
+	db, err := open(ctx, path, "NORMAL", migrations)
+	if err != nil {
+		return nil, err
+	}
+	return &Traffic{db}, nil
+}
+
+// Close closes the file.
+func (t *Traffic) Close() error { return t.db.Close() }
+
+// These are the shapes that the meter saves. They have no names of their own there, so they are the same types.
+type (
+	trafficRow = struct {
+		Series   gnomon.Series
+		Start    time.Time
+		Span     time.Duration
+		Writer   string
+		Counts   []byte
+		Latency  []byte
+		Overhead []byte
+	}
+	trafficAccount = struct {
+		Mirror   gnomon.MirrorID
+		Writer   string
+		Requests int64
+		Ended    map[gnomon.Bucket]int64
+		Final    bool
+	}
+	trafficFilter = struct {
+		Series   gnomon.Series
+		Span     time.Duration
+		From, To time.Time
+	}
+)
+
+const (
+	putRow = `
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirror, start_at, span, writer, counts, latency, overhead)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (endpoint, variant, start_at, span, mirror, endpoint_id, writer)
+DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead`
+
+	removeRow = `
+DELETE FROM traffic
+WHERE endpoint_id = $1 AND endpoint = $2 AND variant = $3 AND mirror = $4 AND start_at = $5 AND span = $6 AND writer = $7`
+
+	putAccount = `
+INSERT INTO accounts (mirror, writer, requests, ended, final) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (mirror, writer)
+DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excluded.final`
+
+	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
+
+	selectRows = `
+SELECT endpoint_id, endpoint, variant, mirror, start_at, span, writer, counts, latency, overhead FROM traffic`
+)
+
+// Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
+// transaction.
+func (t *Traffic) Save(ctx context.Context, put, remove []trafficRow, accounts []trafficAccount) error {
+	tx, err := t.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("save traffic: %w", err)
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := saveTraffic(ctx, tx, put, remove, accounts); err != nil {
+		return fmt.Errorf("save traffic: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("save traffic: %w", err)
+	}
+	return nil
+}
+
+func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, accounts []trafficAccount) error {
+	for _, r := range remove {
+		if _, err := tx.ExecContext(ctx, removeRow, trafficKey(r)...); err != nil {
+			return err
+		}
+	}
+	for _, r := range put {
+		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead))
+		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
+			return err
+		}
+	}
+	for _, a := range accounts {
+		ended, err := json.Marshal(a.Ended)
+		if err != nil {
+			return err
+		}
+		var final int64
+		if a.Final {
+			final = 1
+		}
+		if _, err := tx.ExecContext(ctx, putAccount, a.Mirror, a.Writer, a.Requests, string(ended), final); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func trafficKey(r trafficRow) []any {
+	return []any{
+		r.Series.EndpointID, r.Series.Endpoint, r.Series.Variant, r.Series.Mirror,
+		r.Start.Unix(), int64(r.Span / time.Second), r.Writer,
+	}
+}
+
+// notNull returns b, or an empty slice for nil, which drivers would take for NULL.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// Rows calls fn with the rows that pass the filter, by rising start, until fn returns an error, which it returns as it
+// is. A field of the filter with its zero value lets everything pass. fn must not use the Traffic.
+func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow) error) error {
+	where, args := trafficWhere(f)
+	rows, err := t.db.QueryContext(ctx, selectRows+where+" ORDER BY start_at", args...)
+	if err != nil {
+		return fmt.Errorf("read traffic: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r trafficRow
+		var start, span int64
+		s := &r.Series
+		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirror, &start, &span, &r.Writer,
+			&r.Counts, &r.Latency, &r.Overhead)
+		if err != nil {
+			return fmt.Errorf("read traffic: %w", err)
+		}
+		r.Start, r.Span = time.Unix(start, 0).UTC(), time.Duration(span)*time.Second
+		if err := fn(r); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read traffic: %w", err)
+	}
+	return nil
+}
+
+// trafficWhere returns the conditions of a filter, with a space before them, and their arguments.
+func trafficWhere(f trafficFilter) (string, []any) {
+	var conditions []string
+	var args []any
+	add := func(wanted bool, condition string, arg any) {
+		if wanted {
+			args = append(args, arg)
+			conditions = append(conditions, fmt.Sprintf("%s $%d", condition, len(args)))
+		}
+	}
+	add(f.Series.EndpointID != "", "endpoint_id =", f.Series.EndpointID)
+	add(f.Series.Endpoint != "", "endpoint =", f.Series.Endpoint)
+	add(f.Series.Variant != "", "variant =", f.Series.Variant)
+	add(f.Series.Mirror != "", "mirror <> '' AND mirror =", f.Series.Mirror) // <> lets the partial index serve
+	add(f.Span != 0, "span =", int64(f.Span/time.Second))
+	add(!f.From.IsZero(), "start_at >=", f.From.Unix())
+	add(!f.To.IsZero(), "start_at <", f.To.Unix())
+	if len(conditions) == 0 {
+		return "", nil
+	}
+	return " WHERE " + strings.Join(conditions, " AND "), args
+}
+
+// Accounts returns the accounts of one mirror, in no order.
+func (t *Traffic) Accounts(ctx context.Context, id gnomon.MirrorID) ([]trafficAccount, error) {
+	rows, err := t.db.QueryContext(ctx, selectAccounts, id)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	defer rows.Close()
+	var all []trafficAccount
+	for rows.Next() {
+		var a trafficAccount
+		var ended []byte
+		var final int64
+		if err := rows.Scan(&a.Mirror, &a.Writer, &a.Requests, &ended, &final); err != nil {
+			return nil, fmt.Errorf("read accounts: %w", err)
+		}
+		if err := json.Unmarshal(ended, &a.Ended); err != nil {
+			return nil, fmt.Errorf("read accounts: %s: %w", a.Mirror, err)
+		}
+		a.Final = final != 0
+		all = append(all, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	return all, nil
+}

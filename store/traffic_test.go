@@ -1,0 +1,8 @@
+package store_test
+
+import (
+	"gnomon/meter"
+	"gnomon/store"
+)
+
+var _ meter.Store = (*store.Traffic)(nil)
