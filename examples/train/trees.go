@@ -7,8 +7,7 @@ import (
 	"gnomon/examples/model"
 )
 
-// Chosen, like those in linear.go, by training on the first 800 training examples
-// and looking at the others; the held-out ones had no part in it.
+// Chosen as those in linear.go were.
 const (
 	treeRounds   = 120
 	treeDepth    = 4
@@ -30,6 +29,7 @@ func (p pull) minus(q pull) pull { return pull{p.slope - q.slope, p.curve - q.cu
 func (p pull) gain() float64     { return p.slope * p.slope / (p.curve + leafShrink) }
 func (p pull) step() float64     { return -treeRate * p.slope / (p.curve + leafShrink) }
 func (p pull) tooLight() bool    { return p.curve < leafMinimum }
+
 func total(pulls []pull, of []int) pull {
 	var sum pull
 	for _, i := range of {
@@ -122,20 +122,18 @@ func (g *grower) grow(of []int, depth int) int {
 // split finds the question that gains most among the pixels drawn; the first of
 // equals wins. It reports false when none gains.
 func (g *grower) split(of []int, sum pull) (int, int, bool) {
-	var levels [data.Pixels][inkLevels]pull
-	for _, i := range of {
-		for j, ink := range g.examples[i].Pixels {
-			levels[j][int(ink)].add(g.pulls[i])
-		}
-	}
 	feature, below, best := 0, 0, gainTooSmall
-	for j := range levels {
+	for j := range data.Pixels {
 		if g.draw.Float64() >= pixelShare {
 			continue
 		}
+		var levels [inkLevels]pull
+		for _, i := range of {
+			levels[int(g.examples[i].Pixels[j])].add(g.pulls[i])
+		}
 		var left pull
 		for cut := 1; cut < inkLevels; cut++ {
-			left.add(levels[j][cut-1])
+			left.add(levels[cut-1])
 			right := sum.minus(left)
 			if left.tooLight() || right.tooLight() {
 				continue
