@@ -257,7 +257,9 @@ func TestWorkTakesLongerTheMoreThereIs(t *testing.T) {
 		}
 		return answer.Elapsed
 	}
-	if little, much := took("work=1"), took("work=100"); much < 5*little {
+	// Noise only adds, so the least of a few is the truest.
+	little := min(took("work=1"), took("work=1"), took("work=1"), took("work=1"), took("work=1"))
+	if much := took("work=100"); much < 5*little {
 		t.Errorf("a hundred times the work took %.2f ms against %.2f ms", much, little)
 	}
 }

@@ -68,6 +68,7 @@ func TestReadRefuses(t *testing.T) {
 		"a label without":     `{"features":1,"labels":["a","b"],"trees":{"per_label":[[]]}}`,
 		"an empty tree":       `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[]],[]]}}`,
 		"a loop":              `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[{"left":1,"right":0},{"value":1}]],[]]}}`,
+		"a loop to the left":  `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[{"left":1,"right":2},{"left":1,"right":2},{}]],[]]}}`,
 		"a child outside":     `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[{"left":1,"right":2},{"value":1}]],[]]}}`,
 		"a feature outside":   `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[{"feature":1,"left":1,"right":1},{}]],[]]}}`,
 		"a negative feature":  `{"features":1,"labels":["a","b"],"trees":{"per_label":[[[{"feature":-1,"left":1,"right":1},{}]],[]]}}`,
