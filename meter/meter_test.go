@@ -1,7 +1,7 @@
 package meter
 
 import (
-	"cmp"
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gnomon"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A memory is a Store that forgets with the test. It keeps the rules of one: what is saved is copied, and all or
@@ -64,7 +66,7 @@ func (s *memory) Rows(_ context.Context, f Filter, fn func(Row) error) error {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Start.Unix(), b.Start.Unix()) })
+	slices.SortFunc(rows, func(a, b Row) int { return stdcmp.Compare(a.Start.Unix(), b.Start.Unix()) })
 	for _, r := range rows {
 		if err := fn(r); err != nil {
 			return err
@@ -182,5 +184,236 @@ func TestMeter_ReportsWhatWasRecorded(t *testing.T) {
 	}
 	if want := at.Truncate(time.Minute); !c.From.Equal(want) || !c.To.Equal(want.Add(time.Minute)) {
 		t.Errorf("from %s to %s", c.From, c.To)
+	}
+}
+
+func TestMeter_LateLegsCountInTheirOwnMinute(t *testing.T) {
+	m := newTestMeter(t, newMemory(), Options{})
+	r := m.Series(production)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	r.Record(answer(noon.Add(59*time.Second+999*time.Millisecond), time.Millisecond, 200))
+	r.Record(answer(noon.Add(60*time.Second), time.Millisecond, 200))
+	flush(t, m)
+	r.Record(answer(noon.Add(30*time.Second), 45*time.Second, 200))
+	r.Record(answer(noon.Add(61*time.Second), time.Millisecond, 200))
+	if d := cmp.Diff(map[string]int64{"12:00": 2, "12:01": 2}, minutes(t, m)); d != "" {
+		t.Error(d)
+	}
+	flush(t, m)
+	if d := cmp.Diff(map[string]int64{"12:00": 2, "12:01": 2}, minutes(t, m)); d != "" {
+		t.Error("after a flush:", d)
+	}
+}
+
+// minutes returns production's invocations by the time of day.
+func minutes(t *testing.T, m *Meter) map[string]int64 {
+	t.Helper()
+	all := make(map[string]int64)
+	before := time.Time{}
+	err := m.Minutes(t.Context(), production.Endpoint, production.Variant, time.Time{}, time.Time{}, func(mi Minute) error {
+		if !mi.Start.After(before) {
+			t.Errorf("%s comes after %s", mi.Start, before)
+		}
+		before = mi.Start
+		all[mi.Start.Format("15:04")] = mi.Invocations
+		return nil
+	})
+	if err != nil {
+		t.Fatal("minutes:", err)
+	}
+	return all
+}
+
+func TestMeter_MinutesAddUpMirrorsAndProcesses(t *testing.T) {
+	s := newMemory()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for range 3 { // processes, none of which ends in order
+		m := newTestMeter(t, s, Options{})
+		plain := production
+		plain.Mirror = ""
+		m.Series(production).Record(answer(noon, time.Millisecond, 200))
+		m.Series(plain).Record(answer(noon, time.Millisecond, 200))
+		m.Series(shadow).Record(answer(noon, time.Millisecond, 200))
+		flush(t, m)
+	}
+	m := newTestMeter(t, s, Options{})
+	m.Series(production).Record(answer(noon.Add(-time.Hour), time.Millisecond, 200))
+	m.Series(production).Record(answer(noon.Add(time.Hour), time.Millisecond, 200))
+	flush(t, m)
+	if d := cmp.Diff(map[string]int64{"11:00": 1, "12:00": 6, "13:00": 1}, minutes(t, m)); d != "" {
+		t.Error(d)
+	}
+	stop := errors.New("stop")
+	n := 0
+	err := m.Minutes(t.Context(), production.Endpoint, production.Variant, noon, noon.Add(time.Hour), func(mi Minute) error {
+		n++
+		return stop
+	})
+	if !errors.Is(err, stop) || n != 1 {
+		t.Errorf("stopped with %v after %d", err, n)
+	}
+}
+
+func TestMeter_SavesNothingTwice(t *testing.T) {
+	s := newMemory()
+	m := newTestMeter(t, s, Options{})
+	m.Series(production).Record(answer(time.Now(), time.Millisecond, 200))
+	m.Mirror(mirrorID).Begin()
+	flush(t, m)
+	flush(t, m)
+	if s.saves != 1 {
+		t.Errorf("%d saves of one change", s.saves)
+	}
+}
+
+// A save whose answer is lost may have happened. Doing it again must not count twice.
+func TestMeter_SavingAgainIsHarmless(t *testing.T) {
+	s := &forgetful{memory: newMemory()}
+	m := newTestMeter(t, s, Options{})
+	r, mi := m.Series(production), m.Mirror(mirrorID)
+	for range 3 {
+		r.Record(answer(time.Now(), time.Millisecond, 200))
+		mi.Begin()
+		if err := m.flush(t.Context()); !errors.Is(err, errDiskFull) {
+			t.Fatal(err)
+		}
+	}
+	s.memory.fail(nil)
+	m = newTestMeter(t, s.memory, Options{})
+	if c := report(t, m); c.Accounting.Requests != 3 || c.Errors.Production.Invocations != 3 {
+		t.Errorf("after a restart: %+v", c)
+	}
+}
+
+// A forgetful store saves, and says that it did not.
+type forgetful struct{ *memory }
+
+func (s *forgetful) Save(ctx context.Context, put, remove []Row, accounts []Account) error {
+	if err := s.memory.Save(ctx, put, remove, accounts); err != nil {
+		return err
+	}
+	return errDiskFull
+}
+
+func TestMeter_ConcurrentSumsHold(t *testing.T) {
+	const routers, each = 8, 3000
+	s := newMemory()
+	m := newTestMeter(t, s, Options{})
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var recording, watching sync.WaitGroup
+	for i := range routers {
+		recording.Go(func() {
+			p, mi := m.Series(production), m.Mirror(mirrorID)
+			for j := range each {
+				mi.Begin()
+				p.Record(answer(noon.Add(time.Duration(i*each+j)*10*time.Millisecond), time.Millisecond, 200))
+				mi.End(gnomon.Buckets()[(i+j)%endedBuckets])
+			}
+		})
+	}
+	done := make(chan struct{})
+	watch := func(look func()) {
+		watching.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					look()
+				}
+			}
+		})
+	}
+	watch(func() { flush(t, m) })
+	watch(func() { holds(t, accounting(t, m)) })
+	watch(func() { holds(t, report(t, newTestMeter(t, s, Options{})).Accounting) }) // as if killed now
+	recording.Wait()
+	close(done)
+	watching.Wait()
+
+	for _, m := range []*Meter{m, reopened(t, m, s)} {
+		c := report(t, m)
+		holds(t, c.Accounting)
+		if c.Accounting.Requests != routers*each || c.Errors.Production.Invocations != routers*each || c.Accounting.Buckets[gnomon.BucketPending] != 0 {
+			t.Errorf("requests %d, invocations %d, want %d", c.Accounting.Requests, c.Errors.Production.Invocations, routers*each)
+		}
+		if got := minutes(t, m)["12:01"]; got != 6000 {
+			t.Errorf("minute 12:01 has %d legs, want 6000", got)
+		}
+	}
+}
+
+// reopened flushes and returns the Meter of the next process.
+func reopened(t *testing.T, m *Meter, s Store) *Meter {
+	flush(t, m)
+	return newTestMeter(t, s, Options{})
+}
+
+func TestMeter_KilledProcessLosesOnlyWhatWasNotFlushed(t *testing.T) {
+	s := newMemory()
+	m := newTestMeter(t, s, Options{})
+	p, mi := m.Series(production), m.Mirror(mirrorID)
+	for range 5 {
+		mi.Begin()
+		p.Record(answer(time.Now(), time.Millisecond, 200))
+	}
+	mi.End(gnomon.BucketMirrored)
+	flush(t, m)
+	mi.End(gnomon.BucketMirrored) // lost
+	mi.Begin()                    // lost
+
+	m = newTestMeter(t, s, Options{})
+	m.Mirror(mirrorID).Begin()
+	a := accounting(t, m)
+	holds(t, a)
+	want := map[gnomon.Bucket]int64{gnomon.BucketMirrored: 1, gnomon.BucketStopped: 4, gnomon.BucketPending: 1}
+	for b, n := range a.Buckets {
+		if n != want[b] {
+			t.Errorf("%s is %d, want %d", b, n, want[b])
+		}
+	}
+}
+
+func TestMeter_UnknownBucketKeepsTheSum(t *testing.T) {
+	m := newTestMeter(t, newMemory(), Options{})
+	mi := m.Mirror(mirrorID)
+	mi.Begin()
+	mi.Begin()
+	mi.End(gnomon.BucketPending)
+	mi.End("nonsense")
+	a := accounting(t, m)
+	holds(t, a)
+	if a.Buckets[gnomon.BucketStopped] != 2 {
+		t.Errorf("accounting %v", a)
+	}
+}
+
+func TestMeter_RecordAllocatesNothing(t *testing.T) {
+	m := newTestMeter(t, newMemory(), Options{})
+	r, mi, l := m.Series(production), m.Mirror(mirrorID), answer(time.Now(), time.Millisecond, 200)
+	for range 1000 {
+		r.Record(l) // every stripe has its cell then
+	}
+	if n := testing.AllocsPerRun(1000, func() {
+		mi.Begin()
+		r.Record(l)
+		mi.End(gnomon.BucketMirrored)
+	}); n != 0 {
+		t.Errorf("%v allocations per request", n)
+	}
+}
+
+func TestStripeCount(t *testing.T) {
+	for procs, want := range map[int]int{1: 2, 2: 4, 3: 8, 8: 16, 200: 64} {
+		if got := stripeCount(procs); got != want {
+			t.Errorf("%d processors have %d stripes, want %d", procs, got, want)
+		}
+	}
+}
+
+func TestBuckets_PendingIsLastAndStoppedBeforeIt(t *testing.T) {
+	all := gnomon.Buckets()
+	if len(all) != endedBuckets+1 || all[endedBuckets] != gnomon.BucketPending || all[endedBuckets-1] != gnomon.BucketStopped {
+		t.Errorf("the buckets are %v", all)
 	}
 }

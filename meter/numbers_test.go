@@ -1,0 +1,72 @@
+package meter
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"gnomon"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCounts_EachLegHasOneOutcome(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		leg     gnomon.Leg
+		want    Counts
+		errors  int64
+		latency int64
+	}{
+		{"answered", gnomon.Leg{Status: 204}, Counts{Answers2xx: 1}, 0, 1},
+		{"moved", gnomon.Leg{Status: 302}, Counts{AnswersOther: 1}, 1, 1},
+		{"refused", gnomon.Leg{Status: 415}, Counts{Answers4xx: 1}, 1, 1},
+		{"failed", gnomon.Leg{Status: 503}, Counts{Answers5xx: 1}, 1, 1},
+		{"no status of HTTP", gnomon.Leg{Status: 700}, Counts{AnswersOther: 1}, 1, 1},
+		{"late", gnomon.Leg{Fault: gnomon.FaultTimeout}, Counts{Timeouts: 1}, 1, 1},
+		{"cut", gnomon.Leg{Fault: gnomon.FaultConnection}, Counts{ConnectionFaults: 1}, 1, 0},
+		{"garbage", gnomon.Leg{Fault: gnomon.FaultProtocol, Status: 200}, Counts{ProtocolFaults: 1}, 1, 0},
+		{"nobody there", gnomon.Leg{Fault: gnomon.FaultNoInstance}, Counts{NoInstance: 1}, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var n Numbers
+			c.leg.RequestBytes, c.leg.AnswerBytes = 7, 5
+			c.want.Invocations, c.want.RequestBytes, c.want.AnswerBytes = 1, 7, 5
+			n.add(&c.leg)
+			if d := cmp.Diff(c.want, n.Counts); d != "" {
+				t.Error(d)
+			}
+			if n.ModelErrors() != c.errors || n.Latency.Count() != c.latency || n.Overhead.Count() != 0 {
+				t.Errorf("model errors %d, latencies %d, overheads %d", n.ModelErrors(), n.Latency.Count(), n.Overhead.Count())
+			}
+		})
+	}
+}
+
+func TestNumbers_RowRoundTrip(t *testing.T) {
+	var n, doubled Numbers
+	for i := range 100 {
+		l := answer(time.Now(), time.Duration(i)*time.Millisecond, 200+100*(i%4))
+		n.add(&l)
+	}
+	r := n.row(production, time.Unix(60, 0), time.Minute, "w")
+	back, err := decodeRow(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(r, back.row(production, time.Unix(60, 0), time.Minute, "w")); d != "" {
+		t.Error(d)
+	}
+	doubled.Merge(back)
+	doubled.Merge(&n)
+	if doubled.Invocations != 200 || doubled.AnswerBytes != 2000 || math.Abs(doubled.Latency.Sum()-2*n.Latency.Sum()) > 1e-6 {
+		t.Errorf("doubled: %+v", doubled)
+	}
+}
+
+func TestDecodeRow_NamesTheDamaged(t *testing.T) {
+	_, err := decodeRow(Row{Series: production, Counts: []byte(`{"invocations":`)})
+	if err == nil {
+		t.Fatal("damage was not seen")
+	}
+}
