@@ -1,0 +1,215 @@
+// Package objects is the bucket table: it says where the buckets of s3:// URIs really are, and reads, lists and writes
+// the objects in them.
+//
+// Start at [New] and [Table.Open]. A bucket is a local folder (file://) or memory (mem://, for tests). The package
+// knows nothing of models, captures or what an object is for.
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+)
+
+// Default is the name under which the table keeps the place of every bucket that it does not name.
+const Default = "default"
+
+// An Object is one object of a bucket, without its content.
+type Object struct {
+	URI     string // s3://bucket/key
+	Size    int64  // bytes
+	ModTime time.Time
+}
+
+// A Table resolves s3:// URIs. Which bucket is where never changes after [New]. Any number of goroutines may use it.
+type Table struct {
+	places map[string]place
+
+	mu     sync.Mutex
+	open   map[string]*blob.Bucket
+	closed bool
+}
+
+// New returns a table of the given places, by bucket. Each is a URL: file:///folder, or mem:// for a bucket that lives
+// as long as the table. {bucket} in it stands for the bucket's name; the place named [Default] is for every bucket not
+// listed and, when it is a folder, needs {bucket} so that two buckets do not share their objects. A folder is made when
+// something is first written into it.
+func New(places map[string]string) (*Table, error) {
+	t := &Table{places: make(map[string]place, len(places)), open: make(map[string]*blob.Bucket)}
+	for name, u := range places {
+		p, err := parsePlace(name, u)
+		if err != nil {
+			return nil, fmt.Errorf("bucket %q: %w", name, err)
+		}
+		t.places[name] = p
+	}
+	return t, nil
+}
+
+// Close lets go of the buckets. What a memory bucket held is gone. Calls after it fail.
+func (t *Table) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	var errs []error
+	for _, b := range t.open {
+		errs = append(errs, b.Close())
+	}
+	clear(t.open)
+	return errors.Join(errs...)
+}
+
+// Open returns the content of the object at an s3:// URI. The error is [fs.ErrNotExist] if there is none.
+func (t *Table) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
+	b, key, err := t.object(uri, false)
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.NewReader(ctx, key, nil)
+	if err != nil {
+		return nil, explain("open", uri, err)
+	}
+	return r, nil
+}
+
+// Stat describes the object at an s3:// URI. The error is [fs.ErrNotExist] if there is none.
+func (t *Table) Stat(ctx context.Context, uri string) (Object, error) {
+	b, key, err := t.object(uri, false)
+	if err != nil {
+		return Object{}, err
+	}
+	a, err := b.Attributes(ctx, key)
+	if err != nil {
+		return Object{}, explain("stat", uri, err)
+	}
+	return Object{URI: uri, Size: a.Size, ModTime: a.ModTime}, nil
+}
+
+// List yields the objects whose URI begins with prefix, in the order of their keys. A bucket that nothing was ever
+// written to is empty. After an error it yields no more.
+func (t *Table) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		name, key, err := Split(prefix)
+		if err != nil {
+			yield(Object{}, err)
+			return
+		}
+		b, err := t.bucket(name, key, false)
+		if errors.Is(err, errNoFolder) {
+			return
+		}
+		if err != nil {
+			yield(Object{}, fmt.Errorf("list %s: %w", prefix, err))
+			return
+		}
+		all := b.List(&blob.ListOptions{Prefix: key})
+		for {
+			o, err := all.Next(ctx)
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Object{}, explain("list", prefix, err))
+				return
+			}
+			if unfinished.MatchString(o.Key) {
+				continue
+			}
+			if !yield(Object{URI: "s3://" + name + "/" + o.Key, Size: o.Size, ModTime: o.ModTime}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Create returns a writer for the object at an s3:// URI. The object appears, whole, when Close returns nil; it takes
+// the place of one that was there. If ctx ends before Close, nothing appears.
+func (t *Table) Create(ctx context.Context, uri string) (io.WriteCloser, error) {
+	b, key, err := t.object(uri, true)
+	if err != nil {
+		return nil, err
+	}
+	w, err := b.NewWriter(ctx, key, &blob.WriterOptions{DisableContentTypeDetection: true})
+	if err != nil {
+		return nil, explain("create", uri, err)
+	}
+	return w, nil
+}
+
+// object returns the bucket and the key of a URI that names one object, for reading or for writing.
+func (t *Table) object(uri string, write bool) (*blob.Bucket, string, error) {
+	name, key, err := Split(uri)
+	if err != nil {
+		return nil, "", err
+	}
+	if key == "" || strings.HasSuffix(key, "/") {
+		return nil, "", fmt.Errorf("%s names no object", uri)
+	}
+	b, err := t.bucket(name, key, write)
+	if err != nil {
+		return nil, "", fmt.Errorf("%s: %w", uri, err)
+	}
+	return b, key, nil
+}
+
+// bucket opens the bucket of that name on its first use; for writing, it makes the folder. The key is only checked.
+func (t *Table) bucket(name, key string, write bool) (*blob.Bucket, error) {
+	p, ok := t.places[name]
+	if !ok {
+		p, ok = t.places[Default]
+	}
+	if !ok {
+		return nil, fmt.Errorf("bucket %q is not configured, and there is no default: %w", name, fs.ErrNotExist)
+	}
+	if err := p.check(key); err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, fmt.Errorf("bucket %q: %w", name, fs.ErrClosed)
+	}
+	if b, ok := t.open[name]; ok {
+		return b, nil
+	}
+	b, err := p.open(name, write)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %q: %w", name, err)
+	}
+	t.open[name] = b
+	return b, nil
+}
+
+// bucketName is S3's rule for buckets; it is also what makes a name safe as a folder's.
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`)
+
+// Split takes an s3:// URI apart. The key may be empty, as in s3://bucket.
+func Split(uri string) (bucket, key string, err error) {
+	rest, ok := strings.CutPrefix(uri, "s3://")
+	if !ok {
+		return "", "", fmt.Errorf("%q is not an s3:// URI", uri)
+	}
+	bucket, key, _ = strings.Cut(rest, "/")
+	if len(bucket) < 3 || len(bucket) > 63 || !bucketName.MatchString(bucket) {
+		return "", "", fmt.Errorf("%q: %q is not a bucket's name", uri, bucket)
+	}
+	return bucket, key, nil
+}
+
+// explain turns a missing object into fs.ErrNotExist and says what was tried.
+func explain(verb, uri string, err error) error {
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return fmt.Errorf("%s %s: %w", verb, uri, fs.ErrNotExist)
+	}
+	return fmt.Errorf("%s %s: %w", verb, uri, err)
+}

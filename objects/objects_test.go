@@ -1,0 +1,226 @@
+package objects_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gnomon/objects"
+)
+
+func newTable(t *testing.T, places map[string]string) *objects.Table {
+	t.Helper()
+	tab, err := objects.New(places)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tab.Close() })
+	return tab
+}
+
+func put(t *testing.T, tab *objects.Table, uri, content string) {
+	t.Helper()
+	w, err := tab.Create(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, tab *objects.Table, uri string) string {
+	t.Helper()
+	r, err := tab.Open(t.Context(), uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func list(t *testing.T, tab *objects.Table, prefix string) []string {
+	t.Helper()
+	var uris []string
+	for o, err := range tab.List(t.Context(), prefix) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		uris = append(uris, o.URI)
+	}
+	return uris
+}
+
+func TestTable_ReadsWhatWasWritten(t *testing.T) {
+	for kind, place := range map[string]string{"folder": "file://" + t.TempDir() + "/{bucket}", "memory": "mem://"} {
+		t.Run(kind, func(t *testing.T) {
+			tab := newTable(t, map[string]string{"default": place})
+			put(t, tab, "s3://models/a/one.tar.gz", "1")
+			put(t, tab, "s3://models/a/two", "22")
+			put(t, tab, "s3://models/b", "3")
+			put(t, tab, "s3://other/a/one.tar.gz", "other")
+
+			if got := get(t, tab, "s3://models/a/one.tar.gz"); got != "1" {
+				t.Errorf("read %q, want 1", got)
+			}
+			if got := get(t, tab, "s3://other/a/one.tar.gz"); got != "other" {
+				t.Errorf("read %q from the other bucket", got)
+			}
+			if diff := cmp.Diff([]string{"s3://models/a/one.tar.gz", "s3://models/a/two"}, list(t, tab, "s3://models/a/")); diff != "" {
+				t.Error(diff)
+			}
+			if o, err := tab.Stat(t.Context(), "s3://models/a/two"); err != nil || o.Size != 2 || o.ModTime.IsZero() {
+				t.Errorf("Stat: %+v, %v", o, err)
+			}
+		})
+	}
+}
+
+func TestTable_FolderHoldsNothingButTheObjects(t *testing.T) {
+	dir := t.TempDir()
+	tab := newTable(t, map[string]string{"default": "file://" + dir + "/{bucket}"})
+	put(t, tab, "s3://models/a/b", "x")
+	var got []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			got = append(got, strings.TrimPrefix(path, dir))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"/models/a/b"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTable_UnfinishedObjectIsNotThere(t *testing.T) {
+	tab := newTable(t, map[string]string{"default": "file://" + t.TempDir() + "/{bucket}"})
+	ctx, cancel := context.WithCancel(t.Context())
+	w, err := tab.Create(ctx, "s3://models/half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(w, "half of")
+	if got := list(t, tab, "s3://models/"); got != nil {
+		t.Errorf("listed before Close: %v", got)
+	}
+	cancel()
+	if err := w.Close(); err == nil {
+		t.Error("Close after its context ended: no error")
+	}
+	if _, err := tab.Stat(t.Context(), "s3://models/half"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat: %v, want ErrNotExist", err)
+	}
+}
+
+func TestTable_MissingThings(t *testing.T) {
+	dir := t.TempDir()
+	tab := newTable(t, map[string]string{"default": "file://" + dir + "/{bucket}"})
+	for _, uri := range []string{"s3://nobucket/x", "s3://nobucket/x/y"} {
+		if _, err := tab.Open(t.Context(), uri); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Open(%s): %v, want ErrNotExist", uri, err)
+		}
+	}
+	if got := list(t, tab, "s3://nobucket/"); got != nil {
+		t.Errorf("an unwritten bucket lists %v", got)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nobucket")); err == nil {
+		t.Error("reading made the bucket's folder")
+	}
+	put(t, tab, "s3://models/dir/file", "x")
+	if _, err := tab.Open(t.Context(), "s3://models/dir"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("opening a folder: %v, want ErrNotExist", err)
+	}
+	only := newTable(t, map[string]string{"models": "file://" + dir})
+	if _, err := only.Open(t.Context(), "s3://others/x"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a bucket without a place: %v, want ErrNotExist", err)
+	}
+}
+
+func TestTable_RefusesKeysThatClimbOut(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tab := newTable(t, map[string]string{"default": "file://" + dir + "/{bucket}"})
+	put(t, tab, "s3://models/a", "x")
+	for _, uri := range []string{
+		"s3://models/../secret", "s3://models/a/../../secret", "s3://models/..", "s3://models//etc/passwd",
+		"s3://models/a\x00b", "s3://../secret", "s3://./secret", "s3://models/./a", "s3://MODELS/x", "file:///etc/passwd",
+		"s3://models", "s3://models/", "s3:///x", "",
+	} {
+		if _, err := tab.Open(t.Context(), uri); err == nil {
+			t.Errorf("Open(%q): no error", uri)
+		}
+		if w, err := tab.Create(t.Context(), uri); err == nil {
+			w.Close()
+			t.Errorf("Create(%q): no error", uri)
+		}
+	}
+	for o, err := range tab.List(t.Context(), "s3://models/../") {
+		if err == nil {
+			t.Errorf("listed %v outside the bucket", o)
+		}
+	}
+}
+
+func TestNew_RefusesUnclearPlaces(t *testing.T) {
+	for name, tc := range map[string]struct{ bucket, url, want string }{
+		"default for one":   {"default", "file:///data", "{bucket}"},
+		"s3":                {"training", "s3://training?region=eu-central-1", "S3"},
+		"other scheme":      {"x", "ftp://host/x", "file:///folder"},
+		"no scheme":         {"x", "/data", "file:///folder"},
+		"relative":          {"x", "file://data/x", "absolute"},
+		"unknown parameter": {"x", "file:///data?create_dir=true", "absolute"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := objects.New(map[string]string{tc.bucket: tc.url})
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("New: %v, want an error that says %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestTable_ClosedRefuses(t *testing.T) {
+	tab := newTable(t, map[string]string{"default": "mem://"})
+	put(t, tab, "s3://models/a", "x")
+	tab.Close()
+	if _, err := tab.Open(t.Context(), "s3://models/a"); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("Open after Close: %v, want ErrClosed", err)
+	}
+}
+
+func FuzzSplit(f *testing.F) {
+	for _, s := range []string{"s3://bucket/key", "s3://bucket", "s3://a..b/c", "s3://bucket/../x", "https://x/y"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		bucket, key, err := objects.Split(uri)
+		if err != nil {
+			return
+		}
+		if !filepath.IsLocal(bucket) || strings.ContainsAny(bucket, "/\\\x00") {
+			t.Errorf("bucket %q of %q is not safe as a folder's name", bucket, uri)
+		}
+		if again := "s3://" + bucket + "/" + key; again != uri && "s3://"+bucket != uri {
+			t.Errorf("%q became %q", uri, again)
+		}
+	})
+}
