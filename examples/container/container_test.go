@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -78,6 +79,7 @@ func TestServeDrains(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		stop()
+		waitClosed(l.Addr().String())
 		io.WriteString(w, "whole")
 	})
 	served := make(chan error, 1)
@@ -96,5 +98,16 @@ func TestServeDrains(t *testing.T) {
 	}
 	if _, err := http.Get("http://" + l.Addr().String()); err == nil {
 		t.Error("the port still answers after Serve ended")
+	}
+}
+
+// waitClosed returns once nobody listens at the address.
+func waitClosed(address string) {
+	for {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return
+		}
+		conn.Close()
 	}
 }
