@@ -62,6 +62,14 @@ func TestDecode_WordsViolationsAsAWS(t *testing.T) {
 			"Value '{-=Remove, s=Keep, t=Retain}' at 'modelVariantActions' failed to satisfy constraint: Map value must satisfy constraint: [Member must satisfy enum value set: [Retain, Remove, Promote]]"}},
 		{"null in a map", "StopInferenceExperiment", `{"Name": "x", "ModelVariantActions": {"s": null}}`, []string{
 			"Value null at 'modelVariantActions.s.member' failed to satisfy constraint: Member must not be null"}},
+		{"nulls in a map, in order", "CreateModel", `{"ModelName": "m", "PrimaryContainer": {"Environment": {"c": null, "e": null, "a": null, "d": null, "b": null}}}`, []string{
+			"Value null at 'primaryContainer.environment.a.member' failed to satisfy constraint: Member must not be null",
+			"Value null at 'primaryContainer.environment.b.member' failed to satisfy constraint: Member must not be null",
+			"Value null at 'primaryContainer.environment.c.member' failed to satisfy constraint: Member must not be null",
+			"Value null at 'primaryContainer.environment.d.member' failed to satisfy constraint: Member must not be null",
+			"Value null at 'primaryContainer.environment.e.member' failed to satisfy constraint: Member must not be null"}},
+		{"list clipped", "DeleteTags", `{"ResourceArn": "arn:aws:sagemaker:eu-west-1:123456789012:model/m", "TagKeys": ["` + strings.Repeat(`ü", "`, 99) + `ü"]}`, []string{
+			"Value '[" + strings.Repeat("ü, ", 85) + "...' at 'tagKeys' failed to satisfy constraint: Member must have length less than or equal to 50"}},
 		{"several, in the model's order", "UpdateInferenceExperiment", `{"ShadowModeConfig": {"ShadowModelVariants": [{"SamplingPercentage": -1, "ShadowModelVariantName": "s"}], "SourceModelVariantName": "p"}}`, []string{
 			"Value null at 'name' failed to satisfy constraint: Member must not be null",
 			"Value '-1' at 'shadowModeConfig.shadowModelVariants.1.member.samplingPercentage' failed to satisfy constraint: Member must have value greater than or equal to 0"}},

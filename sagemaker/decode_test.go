@@ -112,6 +112,27 @@ func TestDecode_TakesNoUncheckedMember(t *testing.T) {
 	})
 }
 
+func TestDecode_TakesNoUncheckedMemberInside(t *testing.T) {
+	const body = `{"Name": "x", "ShadowModeConfig": {
+		"SourceModelVariantName": "p", "sourceModelVariantName": "-bad-",
+		"ShadowModelVariants": [{
+			"ShadowModelVariantName": "s", "shadowmodelvariantname": "-bad-",
+			"SamplingPercentage": 5, "samplingPercentage": 500
+		}]
+	}}`
+	var in sagemaker.UpdateInferenceExperimentInput
+	if err := sagemaker.Decode("UpdateInferenceExperiment", []byte(body), &in); err != nil {
+		t.Fatal(err)
+	}
+	want := &sagemaker.ShadowModeConfig{
+		SourceModelVariantName: "p",
+		ShadowModelVariants:    []sagemaker.ShadowModelVariantConfig{{ShadowModelVariantName: "s", SamplingPercentage: 5}},
+	}
+	if diff := cmp.Diff(want, in.ShadowModeConfig); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 func TestDecode_DuplicateStructuresAreNotMixed(t *testing.T) {
 	body := `{"Name": "x", "Schedule": {"StartTime": 1}, "Schedule": {"EndTime": 2}}`
 	var in sagemaker.UpdateInferenceExperimentInput

@@ -138,8 +138,8 @@ func bind[In, Out any](method func(context.Context, *In) (*Out, error)) call {
 	}
 }
 
-// encode is [Marshal] for answers: a required list that a handler left nil is
-// an empty one, since clients do not expect a null.
+// encode is [Marshal] for answers: a required list of the output itself that a
+// handler left nil is an empty one, since clients do not expect a null.
 func encode[Out any](out *Out) ([]byte, error) {
 	v := reflect.ValueOf(out).Elem()
 	for f, field := range v.Fields() {

@@ -64,6 +64,8 @@ func TestServer_Answers(t *testing.T) {
 		return r
 	}
 	list := func() *http.Request { return post("ListModels", "{}") }
+	get, elsewhere := list(), list()
+	get.Method, elsewhere.URL.Path = http.MethodGet, "/models"
 	for _, c := range []struct {
 		name    string
 		handler stub
@@ -107,8 +109,8 @@ func TestServer_Answers(t *testing.T) {
 		{"another content type", stub{}, change(list(), "Content-Type", "application/json"), failure(404, "UnknownOperationException", unknown)},
 		{"no content type", stub{}, change(list(), "Content-Type", ""), failure(404, "UnknownOperationException", unknown)},
 		{"JSON 1.0", stub{}, change(list(), "Content-Type", "application/x-amz-json-1.0"), failure(404, "UnknownOperationException", unknown)},
-		{"GET", stub{}, httptest.NewRequest(http.MethodGet, "/", nil), failure(404, "UnknownOperationException", unknown)},
-		{"another path", stub{}, httptest.NewRequest(http.MethodPost, "/models", nil), failure(404, "UnknownOperationException", unknown)},
+		{"GET", stub{}, get, failure(404, "UnknownOperationException", unknown)},
+		{"another path", stub{}, elsewhere, failure(404, "UnknownOperationException", unknown)},
 		{"a body that is not too long", stub{listModels: modelNames()}, post("ListModels", "{"+strings.Repeat(" ", 62)+"}"),
 			answer{200, "application/x-amz-json-1.1", "", `{"Models":[]}`}},
 		{"a body that is too long", stub{}, post("ListModels", "{"+strings.Repeat(" ", 63)+"}"),

@@ -74,29 +74,29 @@ type DeleteEndpointOutput struct{}
 
 // AddTagsInput is what AddTags takes.
 type AddTagsInput struct {
-	ResourceArn string `json:"ResourceArn"` // ..256 characters
-	Tags        []Tag  `json:"Tags"`        // ..50 elements
+	ResourceArn string `json:"ResourceArn"` // at most 256 characters
+	Tags        []Tag  `json:"Tags"`        // at most 50 elements
 }
 
 // AddTagsOutput is what AddTags answers.
 type AddTagsOutput struct {
-	Tags []Tag `json:"Tags,omitzero"` // ..50 elements
+	Tags []Tag `json:"Tags,omitzero"` // at most 50 elements
 }
 
 // AdditionalModelDataSource is the structure of that name in the SageMaker API.
 type AdditionalModelDataSource struct {
-	ChannelName  string            `json:"ChannelName"` // 1..64 characters
+	ChannelName  string            `json:"ChannelName"` // 1 to 64 characters
 	S3DataSource S3ModelDataSource `json:"S3DataSource"`
 }
 
 // Alarm is the structure of that name in the SageMaker API.
 type Alarm struct {
-	AlarmName *string `json:"AlarmName,omitzero"` // 1..255 characters
+	AlarmName *string `json:"AlarmName,omitzero"` // 1 to 255 characters
 }
 
 // AsyncInferenceClientConfig is the structure of that name in the SageMaker API.
 type AsyncInferenceClientConfig struct {
-	MaxConcurrentInvocationsPerInstance *int32 `json:"MaxConcurrentInvocationsPerInstance,omitzero"` // 1..1000
+	MaxConcurrentInvocationsPerInstance *int32 `json:"MaxConcurrentInvocationsPerInstance,omitzero"` // 1 to 1000
 }
 
 // AsyncInferenceConfig is the structure of that name in the SageMaker API.
@@ -107,17 +107,17 @@ type AsyncInferenceConfig struct {
 
 // AsyncInferenceNotificationConfig is the structure of that name in the SageMaker API.
 type AsyncInferenceNotificationConfig struct {
-	SuccessTopic               *string                       `json:"SuccessTopic,omitzero"`               // ..2048 characters
-	ErrorTopic                 *string                       `json:"ErrorTopic,omitzero"`                 // ..2048 characters
-	IncludeInferenceResponseIn []AsyncNotificationTopicTypes `json:"IncludeInferenceResponseIn,omitzero"` // ..2 elements
+	SuccessTopic               *string                       `json:"SuccessTopic,omitzero"`               // at most 2048 characters
+	ErrorTopic                 *string                       `json:"ErrorTopic,omitzero"`                 // at most 2048 characters
+	IncludeInferenceResponseIn []AsyncNotificationTopicTypes `json:"IncludeInferenceResponseIn,omitzero"` // at most 2 elements
 }
 
 // AsyncInferenceOutputConfig is the structure of that name in the SageMaker API.
 type AsyncInferenceOutputConfig struct {
-	KmsKeyId           *string                           `json:"KmsKeyId,omitzero"`     // ..2048 characters
-	S3OutputPath       *string                           `json:"S3OutputPath,omitzero"` // ..512 characters
+	KmsKeyId           *string                           `json:"KmsKeyId,omitzero"`     // at most 2048 characters
+	S3OutputPath       *string                           `json:"S3OutputPath,omitzero"` // at most 512 characters
 	NotificationConfig *AsyncInferenceNotificationConfig `json:"NotificationConfig,omitzero"`
-	S3FailurePath      *string                           `json:"S3FailurePath,omitzero"` // ..512 characters
+	S3FailurePath      *string                           `json:"S3FailurePath,omitzero"` // at most 512 characters
 }
 
 // AsyncNotificationTopicTypes is an enumeration of 2 values. Where a member is optional, "" is its absence.
@@ -131,14 +131,14 @@ const (
 
 // AutoRollbackConfig is the structure of that name in the SageMaker API.
 type AutoRollbackConfig struct {
-	Alarms []Alarm `json:"Alarms,omitzero"` // 1..10 elements
+	Alarms []Alarm `json:"Alarms,omitzero"` // 1 to 10 elements
 }
 
 // BlueGreenUpdatePolicy is the structure of that name in the SageMaker API.
 type BlueGreenUpdatePolicy struct {
 	TrafficRoutingConfiguration      TrafficRoutingConfig `json:"TrafficRoutingConfiguration"`
-	TerminationWaitInSeconds         *int32               `json:"TerminationWaitInSeconds,omitzero"`         // 0..3600
-	MaximumExecutionTimeoutInSeconds *int32               `json:"MaximumExecutionTimeoutInSeconds,omitzero"` // 600..28800
+	TerminationWaitInSeconds         *int32               `json:"TerminationWaitInSeconds,omitzero"`         // 0 to 3600
+	MaximumExecutionTimeoutInSeconds *int32               `json:"MaximumExecutionTimeoutInSeconds,omitzero"` // 600 to 28800
 }
 
 // CapacityReservationPreference is an enumeration of 1 values. Where a member is optional, "" is its absence.
@@ -152,7 +152,7 @@ const (
 // CapacitySize is the structure of that name in the SageMaker API.
 type CapacitySize struct {
 	Type  CapacitySizeType `json:"Type"`
-	Value int32            `json:"Value"` // 1..
+	Value int32            `json:"Value"` // at least 1
 }
 
 // CapacitySizeType is an enumeration of 2 values. Where a member is optional, "" is its absence.
@@ -166,8 +166,8 @@ const (
 
 // CaptureContentTypeHeader is the structure of that name in the SageMaker API.
 type CaptureContentTypeHeader struct {
-	CsvContentTypes  []string `json:"CsvContentTypes,omitzero"`  // 1..10 elements
-	JsonContentTypes []string `json:"JsonContentTypes,omitzero"` // 1..10 elements
+	CsvContentTypes  []string `json:"CsvContentTypes,omitzero"`  // 1 to 10 elements
+	JsonContentTypes []string `json:"JsonContentTypes,omitzero"` // 1 to 10 elements
 }
 
 // CaptureMode is an enumeration of 3 values. Where a member is optional, "" is its absence.
@@ -196,7 +196,7 @@ const (
 
 // ClarifyExplainerConfig is the structure of that name in the SageMaker API.
 type ClarifyExplainerConfig struct {
-	EnableExplanations *string                 `json:"EnableExplanations,omitzero"` // 1..64 characters
+	EnableExplanations *string                 `json:"EnableExplanations,omitzero"` // 1 to 64 characters
 	InferenceConfig    *ClarifyInferenceConfig `json:"InferenceConfig,omitzero"`
 	ShapConfig         ClarifyShapConfig       `json:"ShapConfig"`
 }
@@ -213,30 +213,30 @@ const (
 
 // ClarifyInferenceConfig is the structure of that name in the SageMaker API.
 type ClarifyInferenceConfig struct {
-	FeaturesAttribute    *string              `json:"FeaturesAttribute,omitzero"`    // 1..64 characters
-	ContentTemplate      *string              `json:"ContentTemplate,omitzero"`      // 1..64 characters
-	MaxRecordCount       *int32               `json:"MaxRecordCount,omitzero"`       // 1..
-	MaxPayloadInMB       *int32               `json:"MaxPayloadInMB,omitzero"`       // 1..25
-	ProbabilityIndex     *int32               `json:"ProbabilityIndex,omitzero"`     // 0..
-	LabelIndex           *int32               `json:"LabelIndex,omitzero"`           // 0..
-	ProbabilityAttribute *string              `json:"ProbabilityAttribute,omitzero"` // 1..64 characters
-	LabelAttribute       *string              `json:"LabelAttribute,omitzero"`       // 1..64 characters
-	LabelHeaders         []string             `json:"LabelHeaders,omitzero"`         // 1..16 elements
-	FeatureHeaders       []string             `json:"FeatureHeaders,omitzero"`       // 1..256 elements
-	FeatureTypes         []ClarifyFeatureType `json:"FeatureTypes,omitzero"`         // 1..256 elements
+	FeaturesAttribute    *string              `json:"FeaturesAttribute,omitzero"`    // 1 to 64 characters
+	ContentTemplate      *string              `json:"ContentTemplate,omitzero"`      // 1 to 64 characters
+	MaxRecordCount       *int32               `json:"MaxRecordCount,omitzero"`       // at least 1
+	MaxPayloadInMB       *int32               `json:"MaxPayloadInMB,omitzero"`       // 1 to 25
+	ProbabilityIndex     *int32               `json:"ProbabilityIndex,omitzero"`     // at least 0
+	LabelIndex           *int32               `json:"LabelIndex,omitzero"`           // at least 0
+	ProbabilityAttribute *string              `json:"ProbabilityAttribute,omitzero"` // 1 to 64 characters
+	LabelAttribute       *string              `json:"LabelAttribute,omitzero"`       // 1 to 64 characters
+	LabelHeaders         []string             `json:"LabelHeaders,omitzero"`         // 1 to 16 elements
+	FeatureHeaders       []string             `json:"FeatureHeaders,omitzero"`       // 1 to 256 elements
+	FeatureTypes         []ClarifyFeatureType `json:"FeatureTypes,omitzero"`         // 1 to 256 elements
 }
 
 // ClarifyShapBaselineConfig is the structure of that name in the SageMaker API.
 type ClarifyShapBaselineConfig struct {
-	MimeType        *string `json:"MimeType,omitzero"`        // ..255 characters
-	ShapBaseline    *string `json:"ShapBaseline,omitzero"`    // 1..4096 characters
-	ShapBaselineUri *string `json:"ShapBaselineUri,omitzero"` // ..1024 characters
+	MimeType        *string `json:"MimeType,omitzero"`        // at most 255 characters
+	ShapBaseline    *string `json:"ShapBaseline,omitzero"`    // 1 to 4096 characters
+	ShapBaselineUri *string `json:"ShapBaselineUri,omitzero"` // at most 1024 characters
 }
 
 // ClarifyShapConfig is the structure of that name in the SageMaker API.
 type ClarifyShapConfig struct {
 	ShapBaselineConfig ClarifyShapBaselineConfig `json:"ShapBaselineConfig"`
-	NumberOfSamples    *int32                    `json:"NumberOfSamples,omitzero"` // 1..
+	NumberOfSamples    *int32                    `json:"NumberOfSamples,omitzero"` // at least 1
 	UseLogit           *bool                     `json:"UseLogit,omitzero"`
 	Seed               *int32                    `json:"Seed,omitzero"`
 	TextConfig         *ClarifyTextConfig        `json:"TextConfig,omitzero"`
@@ -263,23 +263,23 @@ type ClarifyTextLanguage string
 
 // ContainerDefinition is the structure of that name in the SageMaker API.
 type ContainerDefinition struct {
-	ContainerHostname          *string                     `json:"ContainerHostname,omitzero"` // ..63 characters
-	Image                      *string                     `json:"Image,omitzero"`             // ..255 characters
+	ContainerHostname          *string                     `json:"ContainerHostname,omitzero"` // at most 63 characters
+	Image                      *string                     `json:"Image,omitzero"`             // at most 255 characters
 	ImageConfig                *ImageConfig                `json:"ImageConfig,omitzero"`
 	Mode                       ContainerMode               `json:"Mode,omitzero"`
-	ModelDataUrl               *string                     `json:"ModelDataUrl,omitzero"` // ..1024 characters
+	ModelDataUrl               *string                     `json:"ModelDataUrl,omitzero"` // at most 1024 characters
 	ModelDataSource            *ModelDataSource            `json:"ModelDataSource,omitzero"`
-	AdditionalModelDataSources []AdditionalModelDataSource `json:"AdditionalModelDataSources,omitzero"` // ..5 elements
-	Environment                map[string]string           `json:"Environment,omitzero"`                // ..100 elements
-	ModelPackageName           *string                     `json:"ModelPackageName,omitzero"`           // 1..176 characters
-	InferenceSpecificationName *string                     `json:"InferenceSpecificationName,omitzero"` // 1..63 characters
+	AdditionalModelDataSources []AdditionalModelDataSource `json:"AdditionalModelDataSources,omitzero"` // at most 5 elements
+	Environment                map[string]string           `json:"Environment,omitzero"`                // at most 100 elements
+	ModelPackageName           *string                     `json:"ModelPackageName,omitzero"`           // 1 to 176 characters
+	InferenceSpecificationName *string                     `json:"InferenceSpecificationName,omitzero"` // 1 to 63 characters
 	MultiModelConfig           *MultiModelConfig           `json:"MultiModelConfig,omitzero"`
 	ContainerMetricsConfig     *ContainerMetricsConfig     `json:"ContainerMetricsConfig,omitzero"`
 }
 
 // ContainerMetricsConfig is the structure of that name in the SageMaker API.
 type ContainerMetricsConfig struct {
-	MetricsEndpoints []MetricsEndpoint `json:"MetricsEndpoints,omitzero"` // ..1 elements
+	MetricsEndpoints []MetricsEndpoint `json:"MetricsEndpoints,omitzero"` // at most 1 element
 }
 
 // ContainerMode is an enumeration of 2 values. Where a member is optional, "" is its absence.
@@ -293,15 +293,15 @@ const (
 
 // CreateEndpointConfigInput is what CreateEndpointConfig takes.
 type CreateEndpointConfigInput struct {
-	EndpointConfigName       string                `json:"EndpointConfigName"` // ..63 characters
-	ProductionVariants       []ProductionVariant   `json:"ProductionVariants"` // 1..10 elements
+	EndpointConfigName       string                `json:"EndpointConfigName"` // at most 63 characters
+	ProductionVariants       []ProductionVariant   `json:"ProductionVariants"` // 1 to 10 elements
 	DataCaptureConfig        *DataCaptureConfig    `json:"DataCaptureConfig,omitzero"`
-	Tags                     []Tag                 `json:"Tags,omitzero"`     // ..50 elements
-	KmsKeyId                 *string               `json:"KmsKeyId,omitzero"` // ..2048 characters
+	Tags                     []Tag                 `json:"Tags,omitzero"`     // at most 50 elements
+	KmsKeyId                 *string               `json:"KmsKeyId,omitzero"` // at most 2048 characters
 	AsyncInferenceConfig     *AsyncInferenceConfig `json:"AsyncInferenceConfig,omitzero"`
 	ExplainerConfig          *ExplainerConfig      `json:"ExplainerConfig,omitzero"`
-	ShadowProductionVariants []ProductionVariant   `json:"ShadowProductionVariants,omitzero"` // 1..10 elements
-	ExecutionRoleArn         *string               `json:"ExecutionRoleArn,omitzero"`         // 20..2048 characters
+	ShadowProductionVariants []ProductionVariant   `json:"ShadowProductionVariants,omitzero"` // 1 to 10 elements
+	ExecutionRoleArn         *string               `json:"ExecutionRoleArn,omitzero"`         // 20 to 2048 characters
 	VpcConfig                *VpcConfig            `json:"VpcConfig,omitzero"`
 	EnableNetworkIsolation   *bool                 `json:"EnableNetworkIsolation,omitzero"`
 	MetricsConfig            *MetricsConfig        `json:"MetricsConfig,omitzero"`
@@ -309,66 +309,66 @@ type CreateEndpointConfigInput struct {
 
 // CreateEndpointConfigOutput is what CreateEndpointConfig answers.
 type CreateEndpointConfigOutput struct {
-	EndpointConfigArn string `json:"EndpointConfigArn"` // 20..2048 characters
+	EndpointConfigArn string `json:"EndpointConfigArn"` // 20 to 2048 characters
 }
 
 // CreateEndpointInput is what CreateEndpoint takes.
 type CreateEndpointInput struct {
-	EndpointName       string            `json:"EndpointName"`       // ..63 characters
-	EndpointConfigName string            `json:"EndpointConfigName"` // ..63 characters
+	EndpointName       string            `json:"EndpointName"`       // at most 63 characters
+	EndpointConfigName string            `json:"EndpointConfigName"` // at most 63 characters
 	DeploymentConfig   *DeploymentConfig `json:"DeploymentConfig,omitzero"`
-	Tags               []Tag             `json:"Tags,omitzero"` // ..50 elements
+	Tags               []Tag             `json:"Tags,omitzero"` // at most 50 elements
 }
 
 // CreateEndpointOutput is what CreateEndpoint answers.
 type CreateEndpointOutput struct {
-	EndpointArn string `json:"EndpointArn"` // 20..2048 characters
+	EndpointArn string `json:"EndpointArn"` // 20 to 2048 characters
 }
 
 // CreateInferenceExperimentInput is what CreateInferenceExperiment takes.
 type CreateInferenceExperimentInput struct {
-	Name              string                                `json:"Name"` // 1..120 characters
+	Name              string                                `json:"Name"` // 1 to 120 characters
 	Type              InferenceExperimentType               `json:"Type"`
 	Schedule          *InferenceExperimentSchedule          `json:"Schedule,omitzero"`
-	Description       *string                               `json:"Description,omitzero"` // ..1024 characters
-	RoleArn           string                                `json:"RoleArn"`              // 20..2048 characters
-	EndpointName      string                                `json:"EndpointName"`         // ..63 characters
-	ModelVariants     []ModelVariantConfig                  `json:"ModelVariants"`        // 1..2 elements
+	Description       *string                               `json:"Description,omitzero"` // at most 1024 characters
+	RoleArn           string                                `json:"RoleArn"`              // 20 to 2048 characters
+	EndpointName      string                                `json:"EndpointName"`         // at most 63 characters
+	ModelVariants     []ModelVariantConfig                  `json:"ModelVariants"`        // 1 to 2 elements
 	DataStorageConfig *InferenceExperimentDataStorageConfig `json:"DataStorageConfig,omitzero"`
 	ShadowModeConfig  ShadowModeConfig                      `json:"ShadowModeConfig"`
-	KmsKey            *string                               `json:"KmsKey,omitzero"` // ..2048 characters
-	Tags              []Tag                                 `json:"Tags,omitzero"`   // ..50 elements
+	KmsKey            *string                               `json:"KmsKey,omitzero"` // at most 2048 characters
+	Tags              []Tag                                 `json:"Tags,omitzero"`   // at most 50 elements
 }
 
 // CreateInferenceExperimentOutput is what CreateInferenceExperiment answers.
 type CreateInferenceExperimentOutput struct {
-	InferenceExperimentArn string `json:"InferenceExperimentArn"` // ..256 characters
+	InferenceExperimentArn string `json:"InferenceExperimentArn"` // at most 256 characters
 }
 
 // CreateModelInput is what CreateModel takes.
 type CreateModelInput struct {
-	ModelName                string                    `json:"ModelName"` // ..63 characters
+	ModelName                string                    `json:"ModelName"` // at most 63 characters
 	PrimaryContainer         *ContainerDefinition      `json:"PrimaryContainer,omitzero"`
-	Containers               []ContainerDefinition     `json:"Containers,omitzero"` // ..15 elements
+	Containers               []ContainerDefinition     `json:"Containers,omitzero"` // at most 15 elements
 	InferenceExecutionConfig *InferenceExecutionConfig `json:"InferenceExecutionConfig,omitzero"`
-	ExecutionRoleArn         *string                   `json:"ExecutionRoleArn,omitzero"` // 20..2048 characters
-	Tags                     []Tag                     `json:"Tags,omitzero"`             // ..50 elements
+	ExecutionRoleArn         *string                   `json:"ExecutionRoleArn,omitzero"` // 20 to 2048 characters
+	Tags                     []Tag                     `json:"Tags,omitzero"`             // at most 50 elements
 	VpcConfig                *VpcConfig                `json:"VpcConfig,omitzero"`
 	EnableNetworkIsolation   *bool                     `json:"EnableNetworkIsolation,omitzero"`
 }
 
 // CreateModelOutput is what CreateModel answers.
 type CreateModelOutput struct {
-	ModelArn string `json:"ModelArn"` // 20..2048 characters
+	ModelArn string `json:"ModelArn"` // 20 to 2048 characters
 }
 
 // DataCaptureConfig is the structure of that name in the SageMaker API.
 type DataCaptureConfig struct {
 	EnableCapture             *bool                     `json:"EnableCapture,omitzero"`
-	InitialSamplingPercentage int32                     `json:"InitialSamplingPercentage"` // 0..100
-	DestinationS3Uri          string                    `json:"DestinationS3Uri"`          // ..512 characters
-	KmsKeyId                  *string                   `json:"KmsKeyId,omitzero"`         // ..2048 characters
-	CaptureOptions            []CaptureOption           `json:"CaptureOptions"`            // 1..32 elements
+	InitialSamplingPercentage int32                     `json:"InitialSamplingPercentage"` // 0 to 100
+	DestinationS3Uri          string                    `json:"DestinationS3Uri"`          // at most 512 characters
+	KmsKeyId                  *string                   `json:"KmsKeyId,omitzero"`         // at most 2048 characters
+	CaptureOptions            []CaptureOption           `json:"CaptureOptions"`            // 1 to 32 elements
 	CaptureContentTypeHeader  *CaptureContentTypeHeader `json:"CaptureContentTypeHeader,omitzero"`
 }
 
@@ -376,40 +376,40 @@ type DataCaptureConfig struct {
 type DataCaptureConfigSummary struct {
 	EnableCapture             bool          `json:"EnableCapture"`
 	CaptureStatus             CaptureStatus `json:"CaptureStatus"`
-	CurrentSamplingPercentage int32         `json:"CurrentSamplingPercentage"` // 0..100
-	DestinationS3Uri          string        `json:"DestinationS3Uri"`          // ..512 characters
-	KmsKeyId                  string        `json:"KmsKeyId"`                  // ..2048 characters
+	CurrentSamplingPercentage int32         `json:"CurrentSamplingPercentage"` // 0 to 100
+	DestinationS3Uri          string        `json:"DestinationS3Uri"`          // at most 512 characters
+	KmsKeyId                  string        `json:"KmsKeyId"`                  // at most 2048 characters
 }
 
 // DeleteEndpointConfigInput is what DeleteEndpointConfig takes.
 type DeleteEndpointConfigInput struct {
-	EndpointConfigName string `json:"EndpointConfigName"` // ..63 characters
+	EndpointConfigName string `json:"EndpointConfigName"` // at most 63 characters
 }
 
 // DeleteEndpointInput is what DeleteEndpoint takes.
 type DeleteEndpointInput struct {
-	EndpointName string `json:"EndpointName"` // ..63 characters
+	EndpointName string `json:"EndpointName"` // at most 63 characters
 }
 
 // DeleteInferenceExperimentInput is what DeleteInferenceExperiment takes.
 type DeleteInferenceExperimentInput struct {
-	Name string `json:"Name"` // 1..120 characters
+	Name string `json:"Name"` // 1 to 120 characters
 }
 
 // DeleteInferenceExperimentOutput is what DeleteInferenceExperiment answers.
 type DeleteInferenceExperimentOutput struct {
-	InferenceExperimentArn string `json:"InferenceExperimentArn"` // ..256 characters
+	InferenceExperimentArn string `json:"InferenceExperimentArn"` // at most 256 characters
 }
 
 // DeleteModelInput is what DeleteModel takes.
 type DeleteModelInput struct {
-	ModelName string `json:"ModelName"` // ..63 characters
+	ModelName string `json:"ModelName"` // at most 63 characters
 }
 
 // DeleteTagsInput is what DeleteTags takes.
 type DeleteTagsInput struct {
-	ResourceArn string   `json:"ResourceArn"` // ..256 characters
-	TagKeys     []string `json:"TagKeys"`     // 1..50 elements
+	ResourceArn string   `json:"ResourceArn"` // at most 256 characters
+	TagKeys     []string `json:"TagKeys"`     // 1 to 50 elements
 }
 
 // DeleteTagsOutput is what DeleteTags answers.
@@ -418,8 +418,8 @@ type DeleteTagsOutput struct {
 
 // DeployedImage is the structure of that name in the SageMaker API.
 type DeployedImage struct {
-	SpecifiedImage *string `json:"SpecifiedImage,omitzero"` // ..255 characters
-	ResolvedImage  *string `json:"ResolvedImage,omitzero"`  // ..255 characters
+	SpecifiedImage *string `json:"SpecifiedImage,omitzero"` // at most 255 characters
+	ResolvedImage  *string `json:"ResolvedImage,omitzero"`  // at most 255 characters
 	ResolutionTime Time    `json:"ResolutionTime,omitzero"`
 }
 
@@ -433,26 +433,26 @@ type DeploymentConfig struct {
 // DeploymentRecommendation is the structure of that name in the SageMaker API.
 type DeploymentRecommendation struct {
 	RecommendationStatus             RecommendationStatus              `json:"RecommendationStatus"`
-	RealTimeInferenceRecommendations []RealTimeInferenceRecommendation `json:"RealTimeInferenceRecommendations,omitzero"` // ..3 elements
+	RealTimeInferenceRecommendations []RealTimeInferenceRecommendation `json:"RealTimeInferenceRecommendations,omitzero"` // at most 3 elements
 }
 
 // DescribeEndpointConfigInput is what DescribeEndpointConfig takes.
 type DescribeEndpointConfigInput struct {
-	EndpointConfigName string `json:"EndpointConfigName"` // ..63 characters
+	EndpointConfigName string `json:"EndpointConfigName"` // at most 63 characters
 }
 
 // DescribeEndpointConfigOutput is what DescribeEndpointConfig answers.
 type DescribeEndpointConfigOutput struct {
-	EndpointConfigName       string                `json:"EndpointConfigName"` // ..63 characters
-	EndpointConfigArn        string                `json:"EndpointConfigArn"`  // 20..2048 characters
-	ProductionVariants       []ProductionVariant   `json:"ProductionVariants"` // 1..10 elements
+	EndpointConfigName       string                `json:"EndpointConfigName"` // at most 63 characters
+	EndpointConfigArn        string                `json:"EndpointConfigArn"`  // 20 to 2048 characters
+	ProductionVariants       []ProductionVariant   `json:"ProductionVariants"` // 1 to 10 elements
 	DataCaptureConfig        *DataCaptureConfig    `json:"DataCaptureConfig,omitzero"`
-	KmsKeyId                 *string               `json:"KmsKeyId,omitzero"` // ..2048 characters
+	KmsKeyId                 *string               `json:"KmsKeyId,omitzero"` // at most 2048 characters
 	CreationTime             Time                  `json:"CreationTime"`
 	AsyncInferenceConfig     *AsyncInferenceConfig `json:"AsyncInferenceConfig,omitzero"`
 	ExplainerConfig          *ExplainerConfig      `json:"ExplainerConfig,omitzero"`
-	ShadowProductionVariants []ProductionVariant   `json:"ShadowProductionVariants,omitzero"` // 1..10 elements
-	ExecutionRoleArn         *string               `json:"ExecutionRoleArn,omitzero"`         // 20..2048 characters
+	ShadowProductionVariants []ProductionVariant   `json:"ShadowProductionVariants,omitzero"` // 1 to 10 elements
+	ExecutionRoleArn         *string               `json:"ExecutionRoleArn,omitzero"`         // 20 to 2048 characters
 	VpcConfig                *VpcConfig            `json:"VpcConfig,omitzero"`
 	EnableNetworkIsolation   *bool                 `json:"EnableNetworkIsolation,omitzero"`
 	MetricsConfig            *MetricsConfig        `json:"MetricsConfig,omitzero"`
@@ -460,86 +460,86 @@ type DescribeEndpointConfigOutput struct {
 
 // DescribeEndpointInput is what DescribeEndpoint takes.
 type DescribeEndpointInput struct {
-	EndpointName string `json:"EndpointName"` // ..63 characters
+	EndpointName string `json:"EndpointName"` // at most 63 characters
 }
 
 // DescribeEndpointOutput is what DescribeEndpoint answers.
 type DescribeEndpointOutput struct {
-	EndpointName             string                     `json:"EndpointName"`                // ..63 characters
-	EndpointArn              string                     `json:"EndpointArn"`                 // 20..2048 characters
-	EndpointConfigName       *string                    `json:"EndpointConfigName,omitzero"` // ..63 characters
-	ProductionVariants       []ProductionVariantSummary `json:"ProductionVariants,omitzero"` // 1.. elements
+	EndpointName             string                     `json:"EndpointName"`                // at most 63 characters
+	EndpointArn              string                     `json:"EndpointArn"`                 // 20 to 2048 characters
+	EndpointConfigName       *string                    `json:"EndpointConfigName,omitzero"` // at most 63 characters
+	ProductionVariants       []ProductionVariantSummary `json:"ProductionVariants,omitzero"` // at least 1 element
 	DataCaptureConfig        *DataCaptureConfigSummary  `json:"DataCaptureConfig,omitzero"`
 	EndpointStatus           EndpointStatus             `json:"EndpointStatus"`
-	FailureReason            *string                    `json:"FailureReason,omitzero"` // ..1024 characters
+	FailureReason            *string                    `json:"FailureReason,omitzero"` // at most 1024 characters
 	CreationTime             Time                       `json:"CreationTime"`
 	LastModifiedTime         Time                       `json:"LastModifiedTime"`
 	LastDeploymentConfig     *DeploymentConfig          `json:"LastDeploymentConfig,omitzero"`
 	AsyncInferenceConfig     *AsyncInferenceConfig      `json:"AsyncInferenceConfig,omitzero"`
 	PendingDeploymentSummary *PendingDeploymentSummary  `json:"PendingDeploymentSummary,omitzero"`
 	ExplainerConfig          *ExplainerConfig           `json:"ExplainerConfig,omitzero"`
-	ShadowProductionVariants []ProductionVariantSummary `json:"ShadowProductionVariants,omitzero"` // 1.. elements
+	ShadowProductionVariants []ProductionVariantSummary `json:"ShadowProductionVariants,omitzero"` // at least 1 element
 	MetricsConfig            *MetricsConfig             `json:"MetricsConfig,omitzero"`
 }
 
 // DescribeInferenceExperimentInput is what DescribeInferenceExperiment takes.
 type DescribeInferenceExperimentInput struct {
-	Name string `json:"Name"` // 1..120 characters
+	Name string `json:"Name"` // 1 to 120 characters
 }
 
 // DescribeInferenceExperimentOutput is what DescribeInferenceExperiment answers.
 type DescribeInferenceExperimentOutput struct {
-	Arn               string                                `json:"Arn"`  // ..256 characters
-	Name              string                                `json:"Name"` // 1..120 characters
+	Arn               string                                `json:"Arn"`  // at most 256 characters
+	Name              string                                `json:"Name"` // 1 to 120 characters
 	Type              InferenceExperimentType               `json:"Type"`
 	Schedule          *InferenceExperimentSchedule          `json:"Schedule,omitzero"`
 	Status            InferenceExperimentStatus             `json:"Status"`
-	StatusReason      *string                               `json:"StatusReason,omitzero"` // ..1024 characters
-	Description       *string                               `json:"Description,omitzero"`  // ..1024 characters
+	StatusReason      *string                               `json:"StatusReason,omitzero"` // at most 1024 characters
+	Description       *string                               `json:"Description,omitzero"`  // at most 1024 characters
 	CreationTime      Time                                  `json:"CreationTime,omitzero"`
 	CompletionTime    Time                                  `json:"CompletionTime,omitzero"`
 	LastModifiedTime  Time                                  `json:"LastModifiedTime,omitzero"`
-	RoleArn           *string                               `json:"RoleArn,omitzero"` // 20..2048 characters
+	RoleArn           *string                               `json:"RoleArn,omitzero"` // 20 to 2048 characters
 	EndpointMetadata  EndpointMetadata                      `json:"EndpointMetadata"`
 	ModelVariants     []ModelVariantConfigSummary           `json:"ModelVariants"`
 	DataStorageConfig *InferenceExperimentDataStorageConfig `json:"DataStorageConfig,omitzero"`
 	ShadowModeConfig  *ShadowModeConfig                     `json:"ShadowModeConfig,omitzero"`
-	KmsKey            *string                               `json:"KmsKey,omitzero"` // ..2048 characters
+	KmsKey            *string                               `json:"KmsKey,omitzero"` // at most 2048 characters
 }
 
 // DescribeModelInput is what DescribeModel takes.
 type DescribeModelInput struct {
-	ModelName string `json:"ModelName"` // ..63 characters
+	ModelName string `json:"ModelName"` // at most 63 characters
 }
 
 // DescribeModelOutput is what DescribeModel answers.
 type DescribeModelOutput struct {
-	ModelName                string                    `json:"ModelName"` // ..63 characters
+	ModelName                string                    `json:"ModelName"` // at most 63 characters
 	PrimaryContainer         *ContainerDefinition      `json:"PrimaryContainer,omitzero"`
-	Containers               []ContainerDefinition     `json:"Containers,omitzero"` // ..15 elements
+	Containers               []ContainerDefinition     `json:"Containers,omitzero"` // at most 15 elements
 	InferenceExecutionConfig *InferenceExecutionConfig `json:"InferenceExecutionConfig,omitzero"`
-	ExecutionRoleArn         *string                   `json:"ExecutionRoleArn,omitzero"` // 20..2048 characters
+	ExecutionRoleArn         *string                   `json:"ExecutionRoleArn,omitzero"` // 20 to 2048 characters
 	VpcConfig                *VpcConfig                `json:"VpcConfig,omitzero"`
 	CreationTime             Time                      `json:"CreationTime"`
-	ModelArn                 string                    `json:"ModelArn"` // 20..2048 characters
+	ModelArn                 string                    `json:"ModelArn"` // 20 to 2048 characters
 	EnableNetworkIsolation   *bool                     `json:"EnableNetworkIsolation,omitzero"`
 	DeploymentRecommendation *DeploymentRecommendation `json:"DeploymentRecommendation,omitzero"`
 }
 
 // DesiredWeightAndCapacity is the structure of that name in the SageMaker API.
 type DesiredWeightAndCapacity struct {
-	VariantName            string                                   `json:"VariantName"`                   // ..63 characters
-	DesiredWeight          *float32                                 `json:"DesiredWeight,omitzero"`        // 0..
-	DesiredInstanceCount   *int32                                   `json:"DesiredInstanceCount,omitzero"` // 0..
+	VariantName            string                                   `json:"VariantName"`                   // at most 63 characters
+	DesiredWeight          *float32                                 `json:"DesiredWeight,omitzero"`        // at least 0
+	DesiredInstanceCount   *int32                                   `json:"DesiredInstanceCount,omitzero"` // at least 0
 	ServerlessUpdateConfig *ProductionVariantServerlessUpdateConfig `json:"ServerlessUpdateConfig,omitzero"`
 }
 
 // Ec2CapacityReservation is the structure of that name in the SageMaker API.
 type Ec2CapacityReservation struct {
 	Ec2CapacityReservationId *string `json:"Ec2CapacityReservationId,omitzero"`
-	TotalInstanceCount       *int32  `json:"TotalInstanceCount,omitzero"`     // 0..
-	AvailableInstanceCount   *int32  `json:"AvailableInstanceCount,omitzero"` // 0..
-	UsedByCurrentEndpoint    *int32  `json:"UsedByCurrentEndpoint,omitzero"`  // 0..
+	TotalInstanceCount       *int32  `json:"TotalInstanceCount,omitzero"`     // at least 0
+	AvailableInstanceCount   *int32  `json:"AvailableInstanceCount,omitzero"` // at least 0
+	UsedByCurrentEndpoint    *int32  `json:"UsedByCurrentEndpoint,omitzero"`  // at least 0
 }
 
 // EndpointConfigSortKey is an enumeration of 2 values. Where a member is optional, "" is its absence.
@@ -553,17 +553,17 @@ const (
 
 // EndpointConfigSummary is the structure of that name in the SageMaker API.
 type EndpointConfigSummary struct {
-	EndpointConfigName string `json:"EndpointConfigName"` // ..63 characters
-	EndpointConfigArn  string `json:"EndpointConfigArn"`  // 20..2048 characters
+	EndpointConfigName string `json:"EndpointConfigName"` // at most 63 characters
+	EndpointConfigArn  string `json:"EndpointConfigArn"`  // 20 to 2048 characters
 	CreationTime       Time   `json:"CreationTime"`
 }
 
 // EndpointMetadata is the structure of that name in the SageMaker API.
 type EndpointMetadata struct {
-	EndpointName       string         `json:"EndpointName"`                // ..63 characters
-	EndpointConfigName *string        `json:"EndpointConfigName,omitzero"` // ..63 characters
+	EndpointName       string         `json:"EndpointName"`                // at most 63 characters
+	EndpointConfigName *string        `json:"EndpointConfigName,omitzero"` // at most 63 characters
 	EndpointStatus     EndpointStatus `json:"EndpointStatus,omitzero"`
-	FailureReason      *string        `json:"FailureReason,omitzero"` // ..1024 characters
+	FailureReason      *string        `json:"FailureReason,omitzero"` // at most 1024 characters
 }
 
 // EndpointSortKey is an enumeration of 3 values. Where a member is optional, "" is its absence.
@@ -594,8 +594,8 @@ const (
 
 // EndpointSummary is the structure of that name in the SageMaker API.
 type EndpointSummary struct {
-	EndpointName     string         `json:"EndpointName"` // ..63 characters
-	EndpointArn      string         `json:"EndpointArn"`  // 20..2048 characters
+	EndpointName     string         `json:"EndpointName"` // at most 63 characters
+	EndpointArn      string         `json:"EndpointArn"`  // 20 to 2048 characters
 	CreationTime     Time           `json:"CreationTime"`
 	LastModifiedTime Time           `json:"LastModifiedTime"`
 	EndpointStatus   EndpointStatus `json:"EndpointStatus"`
@@ -628,8 +628,8 @@ const (
 
 // InferenceExperimentDataStorageConfig is the structure of that name in the SageMaker API.
 type InferenceExperimentDataStorageConfig struct {
-	Destination string                    `json:"Destination"`     // ..512 characters
-	KmsKey      *string                   `json:"KmsKey,omitzero"` // ..2048 characters
+	Destination string                    `json:"Destination"`     // at most 512 characters
+	KmsKey      *string                   `json:"KmsKey,omitzero"` // at most 2048 characters
 	ContentType *CaptureContentTypeHeader `json:"ContentType,omitzero"`
 }
 
@@ -665,16 +665,16 @@ const (
 
 // InferenceExperimentSummary is the structure of that name in the SageMaker API.
 type InferenceExperimentSummary struct {
-	Name             string                       `json:"Name"` // 1..120 characters
+	Name             string                       `json:"Name"` // 1 to 120 characters
 	Type             InferenceExperimentType      `json:"Type"`
 	Schedule         *InferenceExperimentSchedule `json:"Schedule,omitzero"`
 	Status           InferenceExperimentStatus    `json:"Status"`
-	StatusReason     *string                      `json:"StatusReason,omitzero"` // ..1024 characters
-	Description      *string                      `json:"Description,omitzero"`  // ..1024 characters
+	StatusReason     *string                      `json:"StatusReason,omitzero"` // at most 1024 characters
+	Description      *string                      `json:"Description,omitzero"`  // at most 1024 characters
 	CreationTime     Time                         `json:"CreationTime"`
 	CompletionTime   Time                         `json:"CompletionTime,omitzero"`
 	LastModifiedTime Time                         `json:"LastModifiedTime"`
-	RoleArn          *string                      `json:"RoleArn,omitzero"` // 20..2048 characters
+	RoleArn          *string                      `json:"RoleArn,omitzero"` // 20 to 2048 characters
 }
 
 // InferenceExperimentType is an enumeration of 1 values. Where a member is optional, "" is its absence.
@@ -687,29 +687,29 @@ const (
 
 // InferenceHubAccessConfig is the structure of that name in the SageMaker API.
 type InferenceHubAccessConfig struct {
-	HubContentArn string `json:"HubContentArn"` // ..255 characters
+	HubContentArn string `json:"HubContentArn"` // at most 255 characters
 }
 
 // InstancePool is the structure of that name in the SageMaker API.
 type InstancePool struct {
 	InstanceType      ProductionVariantInstanceType `json:"InstanceType"`
-	ModelNameOverride *string                       `json:"ModelNameOverride,omitzero"` // ..63 characters
-	Priority          int32                         `json:"Priority"`                   // 1..5
+	ModelNameOverride *string                       `json:"ModelNameOverride,omitzero"` // at most 63 characters
+	Priority          int32                         `json:"Priority"`                   // 1 to 5
 }
 
 // InstancePoolSummary is the structure of that name in the SageMaker API.
 type InstancePoolSummary struct {
 	InstanceType         ProductionVariantInstanceType `json:"InstanceType"`
-	CurrentInstanceCount int32                         `json:"CurrentInstanceCount"` // 0..
+	CurrentInstanceCount int32                         `json:"CurrentInstanceCount"` // at least 0
 }
 
 // ListEndpointConfigsInput is what ListEndpointConfigs takes.
 type ListEndpointConfigsInput struct {
 	SortBy             EndpointConfigSortKey `json:"SortBy,omitzero"`
 	SortOrder          OrderKey              `json:"SortOrder,omitzero"`
-	NextToken          *string               `json:"NextToken,omitzero"`    // ..8192 characters
-	MaxResults         *int32                `json:"MaxResults,omitzero"`   // 1..100
-	NameContains       *string               `json:"NameContains,omitzero"` // ..63 characters
+	NextToken          *string               `json:"NextToken,omitzero"`    // at most 8192 characters
+	MaxResults         *int32                `json:"MaxResults,omitzero"`   // 1 to 100
+	NameContains       *string               `json:"NameContains,omitzero"` // at most 63 characters
 	CreationTimeBefore Time                  `json:"CreationTimeBefore,omitzero"`
 	CreationTimeAfter  Time                  `json:"CreationTimeAfter,omitzero"`
 }
@@ -717,16 +717,16 @@ type ListEndpointConfigsInput struct {
 // ListEndpointConfigsOutput is what ListEndpointConfigs answers.
 type ListEndpointConfigsOutput struct {
 	EndpointConfigs []EndpointConfigSummary `json:"EndpointConfigs"`
-	NextToken       *string                 `json:"NextToken,omitzero"` // ..8192 characters
+	NextToken       *string                 `json:"NextToken,omitzero"` // at most 8192 characters
 }
 
 // ListEndpointsInput is what ListEndpoints takes.
 type ListEndpointsInput struct {
 	SortBy                 EndpointSortKey `json:"SortBy,omitzero"`
 	SortOrder              OrderKey        `json:"SortOrder,omitzero"`
-	NextToken              *string         `json:"NextToken,omitzero"`    // ..8192 characters
-	MaxResults             *int32          `json:"MaxResults,omitzero"`   // 1..100
-	NameContains           *string         `json:"NameContains,omitzero"` // ..63 characters
+	NextToken              *string         `json:"NextToken,omitzero"`    // at most 8192 characters
+	MaxResults             *int32          `json:"MaxResults,omitzero"`   // 1 to 100
+	NameContains           *string         `json:"NameContains,omitzero"` // at most 63 characters
 	CreationTimeBefore     Time            `json:"CreationTimeBefore,omitzero"`
 	CreationTimeAfter      Time            `json:"CreationTimeAfter,omitzero"`
 	LastModifiedTimeBefore Time            `json:"LastModifiedTimeBefore,omitzero"`
@@ -737,12 +737,12 @@ type ListEndpointsInput struct {
 // ListEndpointsOutput is what ListEndpoints answers.
 type ListEndpointsOutput struct {
 	Endpoints []EndpointSummary `json:"Endpoints"`
-	NextToken *string           `json:"NextToken,omitzero"` // ..8192 characters
+	NextToken *string           `json:"NextToken,omitzero"` // at most 8192 characters
 }
 
 // ListInferenceExperimentsInput is what ListInferenceExperiments takes.
 type ListInferenceExperimentsInput struct {
-	NameContains           *string                    `json:"NameContains,omitzero"` // ..63 characters
+	NameContains           *string                    `json:"NameContains,omitzero"` // at most 63 characters
 	Type                   InferenceExperimentType    `json:"Type,omitzero"`
 	StatusEquals           InferenceExperimentStatus  `json:"StatusEquals,omitzero"`
 	CreationTimeAfter      Time                       `json:"CreationTimeAfter,omitzero"`
@@ -751,23 +751,23 @@ type ListInferenceExperimentsInput struct {
 	LastModifiedTimeBefore Time                       `json:"LastModifiedTimeBefore,omitzero"`
 	SortBy                 SortInferenceExperimentsBy `json:"SortBy,omitzero"`
 	SortOrder              SortOrder                  `json:"SortOrder,omitzero"`
-	NextToken              *string                    `json:"NextToken,omitzero"`  // ..8192 characters
-	MaxResults             *int32                     `json:"MaxResults,omitzero"` // 1..100
+	NextToken              *string                    `json:"NextToken,omitzero"`  // at most 8192 characters
+	MaxResults             *int32                     `json:"MaxResults,omitzero"` // 1 to 100
 }
 
 // ListInferenceExperimentsOutput is what ListInferenceExperiments answers.
 type ListInferenceExperimentsOutput struct {
 	InferenceExperiments []InferenceExperimentSummary `json:"InferenceExperiments,omitzero"`
-	NextToken            *string                      `json:"NextToken,omitzero"` // ..8192 characters
+	NextToken            *string                      `json:"NextToken,omitzero"` // at most 8192 characters
 }
 
 // ListModelsInput is what ListModels takes.
 type ListModelsInput struct {
 	SortBy             ModelSortKey `json:"SortBy,omitzero"`
 	SortOrder          OrderKey     `json:"SortOrder,omitzero"`
-	NextToken          *string      `json:"NextToken,omitzero"`    // ..8192 characters
-	MaxResults         *int32       `json:"MaxResults,omitzero"`   // 1..100
-	NameContains       *string      `json:"NameContains,omitzero"` // ..63 characters
+	NextToken          *string      `json:"NextToken,omitzero"`    // at most 8192 characters
+	MaxResults         *int32       `json:"MaxResults,omitzero"`   // 1 to 100
+	NameContains       *string      `json:"NameContains,omitzero"` // at most 63 characters
 	CreationTimeBefore Time         `json:"CreationTimeBefore,omitzero"`
 	CreationTimeAfter  Time         `json:"CreationTimeAfter,omitzero"`
 }
@@ -775,27 +775,27 @@ type ListModelsInput struct {
 // ListModelsOutput is what ListModels answers.
 type ListModelsOutput struct {
 	Models    []ModelSummary `json:"Models"`
-	NextToken *string        `json:"NextToken,omitzero"` // ..8192 characters
+	NextToken *string        `json:"NextToken,omitzero"` // at most 8192 characters
 }
 
 // ListTagsInput is what ListTags takes.
 type ListTagsInput struct {
-	ResourceArn string  `json:"ResourceArn"`         // ..256 characters
-	NextToken   *string `json:"NextToken,omitzero"`  // ..8192 characters
-	MaxResults  *int32  `json:"MaxResults,omitzero"` // 50..
+	ResourceArn string  `json:"ResourceArn"`         // at most 256 characters
+	NextToken   *string `json:"NextToken,omitzero"`  // at most 8192 characters
+	MaxResults  *int32  `json:"MaxResults,omitzero"` // at least 50
 }
 
 // ListTagsOutput is what ListTags answers.
 type ListTagsOutput struct {
-	Tags      []Tag   `json:"Tags,omitzero"`      // ..50 elements
-	NextToken *string `json:"NextToken,omitzero"` // ..8192 characters
+	Tags      []Tag   `json:"Tags,omitzero"`      // at most 50 elements
+	NextToken *string `json:"NextToken,omitzero"` // at most 8192 characters
 }
 
 // ManagedInstanceScalingScaleInPolicy is the structure of that name in the SageMaker API.
 type ManagedInstanceScalingScaleInPolicy struct {
 	Strategy          ManagedInstanceScalingScaleInStrategy `json:"Strategy"`
-	MaximumStepSize   *int32                                `json:"MaximumStepSize,omitzero"`   // 1..100
-	CooldownInMinutes *int32                                `json:"CooldownInMinutes,omitzero"` // 5..1440
+	MaximumStepSize   *int32                                `json:"MaximumStepSize,omitzero"`   // 1 to 100
+	CooldownInMinutes *int32                                `json:"CooldownInMinutes,omitzero"` // 5 to 1440
 }
 
 // ManagedInstanceScalingScaleInStrategy is an enumeration of 2 values. Where a member is optional, "" is its absence.
@@ -825,7 +825,7 @@ type MetricsConfig struct {
 
 // MetricsEndpoint is the structure of that name in the SageMaker API.
 type MetricsEndpoint struct {
-	MetricsEndpointPath             string `json:"MetricsEndpointPath"` // ..256 characters
+	MetricsEndpointPath             string `json:"MetricsEndpointPath"` // at most 256 characters
 	MetricPublishFrequencyInSeconds *int32 `json:"MetricPublishFrequencyInSeconds,omitzero"`
 }
 
@@ -882,8 +882,8 @@ const (
 
 // ModelSummary is the structure of that name in the SageMaker API.
 type ModelSummary struct {
-	ModelName    string `json:"ModelName"` // ..63 characters
-	ModelArn     string `json:"ModelArn"`  // 20..2048 characters
+	ModelName    string `json:"ModelName"` // at most 63 characters
+	ModelArn     string `json:"ModelArn"`  // 20 to 2048 characters
 	CreationTime Time   `json:"CreationTime"`
 }
 
@@ -899,15 +899,15 @@ const (
 
 // ModelVariantConfig is the structure of that name in the SageMaker API.
 type ModelVariantConfig struct {
-	ModelName            string                    `json:"ModelName"`   // ..63 characters
-	VariantName          string                    `json:"VariantName"` // ..63 characters
+	ModelName            string                    `json:"ModelName"`   // at most 63 characters
+	VariantName          string                    `json:"VariantName"` // at most 63 characters
 	InfrastructureConfig ModelInfrastructureConfig `json:"InfrastructureConfig"`
 }
 
 // ModelVariantConfigSummary is the structure of that name in the SageMaker API.
 type ModelVariantConfigSummary struct {
-	ModelName            string                    `json:"ModelName"`   // ..63 characters
-	VariantName          string                    `json:"VariantName"` // ..63 characters
+	ModelName            string                    `json:"ModelName"`   // at most 63 characters
+	VariantName          string                    `json:"VariantName"` // at most 63 characters
 	InfrastructureConfig ModelInfrastructureConfig `json:"InfrastructureConfig"`
 	Status               ModelVariantStatus        `json:"Status"`
 }
@@ -940,49 +940,49 @@ const (
 
 // PendingDeploymentSummary is the structure of that name in the SageMaker API.
 type PendingDeploymentSummary struct {
-	EndpointConfigName       string                            `json:"EndpointConfigName"`          // ..63 characters
-	ProductionVariants       []PendingProductionVariantSummary `json:"ProductionVariants,omitzero"` // 1.. elements
+	EndpointConfigName       string                            `json:"EndpointConfigName"`          // at most 63 characters
+	ProductionVariants       []PendingProductionVariantSummary `json:"ProductionVariants,omitzero"` // at least 1 element
 	StartTime                Time                              `json:"StartTime,omitzero"`
-	ShadowProductionVariants []PendingProductionVariantSummary `json:"ShadowProductionVariants,omitzero"` // 1.. elements
+	ShadowProductionVariants []PendingProductionVariantSummary `json:"ShadowProductionVariants,omitzero"` // at least 1 element
 }
 
 // PendingProductionVariantSummary is the structure of that name in the SageMaker API.
 type PendingProductionVariantSummary struct {
-	VariantName             string                                   `json:"VariantName"` // ..63 characters
+	VariantName             string                                   `json:"VariantName"` // at most 63 characters
 	DeployedImages          []DeployedImage                          `json:"DeployedImages,omitzero"`
-	CurrentWeight           *float32                                 `json:"CurrentWeight,omitzero"`        // 0..
-	DesiredWeight           *float32                                 `json:"DesiredWeight,omitzero"`        // 0..
-	CurrentInstanceCount    *int32                                   `json:"CurrentInstanceCount,omitzero"` // 0..
-	DesiredInstanceCount    *int32                                   `json:"DesiredInstanceCount,omitzero"` // 0..
+	CurrentWeight           *float32                                 `json:"CurrentWeight,omitzero"`        // at least 0
+	DesiredWeight           *float32                                 `json:"DesiredWeight,omitzero"`        // at least 0
+	CurrentInstanceCount    *int32                                   `json:"CurrentInstanceCount,omitzero"` // at least 0
+	DesiredInstanceCount    *int32                                   `json:"DesiredInstanceCount,omitzero"` // at least 0
 	InstanceType            ProductionVariantInstanceType            `json:"InstanceType,omitzero"`
 	AcceleratorType         ProductionVariantAcceleratorType         `json:"AcceleratorType,omitzero"`
-	VariantStatus           []ProductionVariantStatus                `json:"VariantStatus,omitzero"` // ..5 elements
+	VariantStatus           []ProductionVariantStatus                `json:"VariantStatus,omitzero"` // at most 5 elements
 	CurrentServerlessConfig *ProductionVariantServerlessConfig       `json:"CurrentServerlessConfig,omitzero"`
 	DesiredServerlessConfig *ProductionVariantServerlessConfig       `json:"DesiredServerlessConfig,omitzero"`
 	ManagedInstanceScaling  *ProductionVariantManagedInstanceScaling `json:"ManagedInstanceScaling,omitzero"`
 	RoutingConfig           *ProductionVariantRoutingConfig          `json:"RoutingConfig,omitzero"`
-	InstancePools           []InstancePoolSummary                    `json:"InstancePools,omitzero"` // 1.. elements
+	InstancePools           []InstancePoolSummary                    `json:"InstancePools,omitzero"` // at least 1 element
 }
 
 // ProductionVariant is the structure of that name in the SageMaker API.
 type ProductionVariant struct {
-	VariantName                                 string                                      `json:"VariantName"`                   // ..63 characters
-	ModelName                                   *string                                     `json:"ModelName,omitzero"`            // ..63 characters
-	InitialInstanceCount                        *int32                                      `json:"InitialInstanceCount,omitzero"` // 1..
+	VariantName                                 string                                      `json:"VariantName"`                   // at most 63 characters
+	ModelName                                   *string                                     `json:"ModelName,omitzero"`            // at most 63 characters
+	InitialInstanceCount                        *int32                                      `json:"InitialInstanceCount,omitzero"` // at least 1
 	InstanceType                                ProductionVariantInstanceType               `json:"InstanceType,omitzero"`
-	InitialVariantWeight                        *float32                                    `json:"InitialVariantWeight,omitzero"` // 0..
+	InitialVariantWeight                        *float32                                    `json:"InitialVariantWeight,omitzero"` // at least 0
 	AcceleratorType                             ProductionVariantAcceleratorType            `json:"AcceleratorType,omitzero"`
 	CoreDumpConfig                              *ProductionVariantCoreDumpConfig            `json:"CoreDumpConfig,omitzero"`
 	ServerlessConfig                            *ProductionVariantServerlessConfig          `json:"ServerlessConfig,omitzero"`
-	VolumeSizeInGB                              *int32                                      `json:"VolumeSizeInGB,omitzero"`                              // 1..512
-	ModelDataDownloadTimeoutInSeconds           *int32                                      `json:"ModelDataDownloadTimeoutInSeconds,omitzero"`           // 60..3600
-	ContainerStartupHealthCheckTimeoutInSeconds *int32                                      `json:"ContainerStartupHealthCheckTimeoutInSeconds,omitzero"` // 60..3600
+	VolumeSizeInGB                              *int32                                      `json:"VolumeSizeInGB,omitzero"`                              // 1 to 512
+	ModelDataDownloadTimeoutInSeconds           *int32                                      `json:"ModelDataDownloadTimeoutInSeconds,omitzero"`           // 60 to 3600
+	ContainerStartupHealthCheckTimeoutInSeconds *int32                                      `json:"ContainerStartupHealthCheckTimeoutInSeconds,omitzero"` // 60 to 3600
 	EnableSSMAccess                             *bool                                       `json:"EnableSSMAccess,omitzero"`
 	ManagedInstanceScaling                      *ProductionVariantManagedInstanceScaling    `json:"ManagedInstanceScaling,omitzero"`
 	RoutingConfig                               *ProductionVariantRoutingConfig             `json:"RoutingConfig,omitzero"`
 	InferenceAmiVersion                         ProductionVariantInferenceAmiVersion        `json:"InferenceAmiVersion,omitzero"`
-	InstancePools                               []InstancePool                              `json:"InstancePools,omitzero"`                            // 1..5 elements
-	VariantInstanceProvisionTimeoutInSeconds    *int32                                      `json:"VariantInstanceProvisionTimeoutInSeconds,omitzero"` // 300..3600
+	InstancePools                               []InstancePool                              `json:"InstancePools,omitzero"`                            // 1 to 5 elements
+	VariantInstanceProvisionTimeoutInSeconds    *int32                                      `json:"VariantInstanceProvisionTimeoutInSeconds,omitzero"` // 300 to 3600
 	CapacityReservationConfig                   *ProductionVariantCapacityReservationConfig `json:"CapacityReservationConfig,omitzero"`
 }
 
@@ -1002,23 +1002,23 @@ const (
 // ProductionVariantCapacityReservationConfig is the structure of that name in the SageMaker API.
 type ProductionVariantCapacityReservationConfig struct {
 	CapacityReservationPreference CapacityReservationPreference `json:"CapacityReservationPreference,omitzero"`
-	MlReservationArn              *string                       `json:"MlReservationArn,omitzero"` // 20..258 characters
+	MlReservationArn              *string                       `json:"MlReservationArn,omitzero"` // 20 to 258 characters
 }
 
 // ProductionVariantCapacityReservationSummary is the structure of that name in the SageMaker API.
 type ProductionVariantCapacityReservationSummary struct {
-	MlReservationArn              *string                       `json:"MlReservationArn,omitzero"` // 20..258 characters
+	MlReservationArn              *string                       `json:"MlReservationArn,omitzero"` // 20 to 258 characters
 	CapacityReservationPreference CapacityReservationPreference `json:"CapacityReservationPreference,omitzero"`
-	TotalInstanceCount            *int32                        `json:"TotalInstanceCount,omitzero"`     // 0..
-	AvailableInstanceCount        *int32                        `json:"AvailableInstanceCount,omitzero"` // 0..
-	UsedByCurrentEndpoint         *int32                        `json:"UsedByCurrentEndpoint,omitzero"`  // 0..
+	TotalInstanceCount            *int32                        `json:"TotalInstanceCount,omitzero"`     // at least 0
+	AvailableInstanceCount        *int32                        `json:"AvailableInstanceCount,omitzero"` // at least 0
+	UsedByCurrentEndpoint         *int32                        `json:"UsedByCurrentEndpoint,omitzero"`  // at least 0
 	Ec2CapacityReservations       []Ec2CapacityReservation      `json:"Ec2CapacityReservations,omitzero"`
 }
 
 // ProductionVariantCoreDumpConfig is the structure of that name in the SageMaker API.
 type ProductionVariantCoreDumpConfig struct {
-	DestinationS3Uri string  `json:"DestinationS3Uri"`  // ..512 characters
-	KmsKeyId         *string `json:"KmsKeyId,omitzero"` // ..2048 characters
+	DestinationS3Uri string  `json:"DestinationS3Uri"`  // at most 512 characters
+	KmsKeyId         *string `json:"KmsKeyId,omitzero"` // at most 2048 characters
 }
 
 // ProductionVariantInferenceAmiVersion is an enumeration of 5 values. Where a member is optional, "" is its absence.
@@ -1039,8 +1039,8 @@ type ProductionVariantInstanceType string
 // ProductionVariantManagedInstanceScaling is the structure of that name in the SageMaker API.
 type ProductionVariantManagedInstanceScaling struct {
 	Status           ManagedInstanceScalingStatus         `json:"Status,omitzero"`
-	MinInstanceCount *int32                               `json:"MinInstanceCount,omitzero"` // 0..
-	MaxInstanceCount *int32                               `json:"MaxInstanceCount,omitzero"` // 1..
+	MinInstanceCount *int32                               `json:"MinInstanceCount,omitzero"` // at least 0
+	MaxInstanceCount *int32                               `json:"MaxInstanceCount,omitzero"` // at least 1
 	ScaleInPolicy    *ManagedInstanceScalingScaleInPolicy `json:"ScaleInPolicy,omitzero"`
 }
 
@@ -1051,52 +1051,52 @@ type ProductionVariantRoutingConfig struct {
 
 // ProductionVariantServerlessConfig is the structure of that name in the SageMaker API.
 type ProductionVariantServerlessConfig struct {
-	MemorySizeInMB         int32  `json:"MemorySizeInMB"`                  // 1024..6144
-	MaxConcurrency         int32  `json:"MaxConcurrency"`                  // 1..200
-	ProvisionedConcurrency *int32 `json:"ProvisionedConcurrency,omitzero"` // 1..200
+	MemorySizeInMB         int32  `json:"MemorySizeInMB"`                  // 1024 to 6144
+	MaxConcurrency         int32  `json:"MaxConcurrency"`                  // 1 to 200
+	ProvisionedConcurrency *int32 `json:"ProvisionedConcurrency,omitzero"` // 1 to 200
 }
 
 // ProductionVariantServerlessUpdateConfig is the structure of that name in the SageMaker API.
 type ProductionVariantServerlessUpdateConfig struct {
-	MaxConcurrency         *int32 `json:"MaxConcurrency,omitzero"`         // 1..200
-	ProvisionedConcurrency *int32 `json:"ProvisionedConcurrency,omitzero"` // 1..200
+	MaxConcurrency         *int32 `json:"MaxConcurrency,omitzero"`         // 1 to 200
+	ProvisionedConcurrency *int32 `json:"ProvisionedConcurrency,omitzero"` // 1 to 200
 }
 
 // ProductionVariantStatus is the structure of that name in the SageMaker API.
 type ProductionVariantStatus struct {
 	Status        VariantStatus `json:"Status"`
-	StatusMessage *string       `json:"StatusMessage,omitzero"` // ..1024 characters
+	StatusMessage *string       `json:"StatusMessage,omitzero"` // at most 1024 characters
 	StartTime     Time          `json:"StartTime,omitzero"`
 }
 
 // ProductionVariantSummary is the structure of that name in the SageMaker API.
 type ProductionVariantSummary struct {
-	VariantName               string                                       `json:"VariantName"` // ..63 characters
+	VariantName               string                                       `json:"VariantName"` // at most 63 characters
 	DeployedImages            []DeployedImage                              `json:"DeployedImages,omitzero"`
-	CurrentWeight             *float32                                     `json:"CurrentWeight,omitzero"`        // 0..
-	DesiredWeight             *float32                                     `json:"DesiredWeight,omitzero"`        // 0..
-	CurrentInstanceCount      *int32                                       `json:"CurrentInstanceCount,omitzero"` // 0..
-	DesiredInstanceCount      *int32                                       `json:"DesiredInstanceCount,omitzero"` // 0..
-	VariantStatus             []ProductionVariantStatus                    `json:"VariantStatus,omitzero"`        // ..5 elements
+	CurrentWeight             *float32                                     `json:"CurrentWeight,omitzero"`        // at least 0
+	DesiredWeight             *float32                                     `json:"DesiredWeight,omitzero"`        // at least 0
+	CurrentInstanceCount      *int32                                       `json:"CurrentInstanceCount,omitzero"` // at least 0
+	DesiredInstanceCount      *int32                                       `json:"DesiredInstanceCount,omitzero"` // at least 0
+	VariantStatus             []ProductionVariantStatus                    `json:"VariantStatus,omitzero"`        // at most 5 elements
 	CurrentServerlessConfig   *ProductionVariantServerlessConfig           `json:"CurrentServerlessConfig,omitzero"`
 	DesiredServerlessConfig   *ProductionVariantServerlessConfig           `json:"DesiredServerlessConfig,omitzero"`
 	ManagedInstanceScaling    *ProductionVariantManagedInstanceScaling     `json:"ManagedInstanceScaling,omitzero"`
 	RoutingConfig             *ProductionVariantRoutingConfig              `json:"RoutingConfig,omitzero"`
-	InstancePools             []InstancePoolSummary                        `json:"InstancePools,omitzero"` // 1.. elements
+	InstancePools             []InstancePoolSummary                        `json:"InstancePools,omitzero"` // at least 1 element
 	CapacityReservationConfig *ProductionVariantCapacityReservationSummary `json:"CapacityReservationConfig,omitzero"`
 }
 
 // RealTimeInferenceConfig is the structure of that name in the SageMaker API.
 type RealTimeInferenceConfig struct {
 	InstanceType  ProductionVariantInstanceType `json:"InstanceType"`
-	InstanceCount int32                         `json:"InstanceCount"` // 0..
+	InstanceCount int32                         `json:"InstanceCount"` // at least 0
 }
 
 // RealTimeInferenceRecommendation is the structure of that name in the SageMaker API.
 type RealTimeInferenceRecommendation struct {
 	RecommendationId string                        `json:"RecommendationId"`
 	InstanceType     ProductionVariantInstanceType `json:"InstanceType"`
-	Environment      map[string]string             `json:"Environment,omitzero"` // ..100 elements
+	Environment      map[string]string             `json:"Environment,omitzero"` // at most 100 elements
 }
 
 // RecommendationStatus is an enumeration of 4 values. Where a member is optional, "" is its absence.
@@ -1121,14 +1121,14 @@ const (
 
 // RepositoryAuthConfig is the structure of that name in the SageMaker API.
 type RepositoryAuthConfig struct {
-	RepositoryCredentialsProviderArn string `json:"RepositoryCredentialsProviderArn"` // 1..2048 characters
+	RepositoryCredentialsProviderArn string `json:"RepositoryCredentialsProviderArn"` // 1 to 2048 characters
 }
 
 // RollingUpdatePolicy is the structure of that name in the SageMaker API.
 type RollingUpdatePolicy struct {
 	MaximumBatchSize                 CapacitySize  `json:"MaximumBatchSize"`
-	WaitIntervalInSeconds            int32         `json:"WaitIntervalInSeconds"`                     // 0..3600
-	MaximumExecutionTimeoutInSeconds *int32        `json:"MaximumExecutionTimeoutInSeconds,omitzero"` // 600..28800
+	WaitIntervalInSeconds            int32         `json:"WaitIntervalInSeconds"`                     // 0 to 3600
+	MaximumExecutionTimeoutInSeconds *int32        `json:"MaximumExecutionTimeoutInSeconds,omitzero"` // 600 to 28800
 	RollbackMaximumBatchSize         *CapacitySize `json:"RollbackMaximumBatchSize,omitzero"`
 }
 
@@ -1143,12 +1143,12 @@ const (
 
 // S3ModelDataSource is the structure of that name in the SageMaker API.
 type S3ModelDataSource struct {
-	S3Uri             string                    `json:"S3Uri"` // ..1024 characters
+	S3Uri             string                    `json:"S3Uri"` // at most 1024 characters
 	S3DataType        S3ModelDataType           `json:"S3DataType"`
 	CompressionType   ModelCompressionType      `json:"CompressionType"`
 	ModelAccessConfig *ModelAccessConfig        `json:"ModelAccessConfig,omitzero"`
 	HubAccessConfig   *InferenceHubAccessConfig `json:"HubAccessConfig,omitzero"`
-	ManifestS3Uri     *string                   `json:"ManifestS3Uri,omitzero"` // ..1024 characters
+	ManifestS3Uri     *string                   `json:"ManifestS3Uri,omitzero"` // at most 1024 characters
 	ETag              *string                   `json:"ETag,omitzero"`
 	ManifestEtag      *string                   `json:"ManifestEtag,omitzero"`
 }
@@ -1164,14 +1164,14 @@ const (
 
 // ShadowModeConfig is the structure of that name in the SageMaker API.
 type ShadowModeConfig struct {
-	SourceModelVariantName string                     `json:"SourceModelVariantName"` // ..63 characters
-	ShadowModelVariants    []ShadowModelVariantConfig `json:"ShadowModelVariants"`    // 1..1 elements
+	SourceModelVariantName string                     `json:"SourceModelVariantName"` // at most 63 characters
+	ShadowModelVariants    []ShadowModelVariantConfig `json:"ShadowModelVariants"`    // exactly 1 element
 }
 
 // ShadowModelVariantConfig is the structure of that name in the SageMaker API.
 type ShadowModelVariantConfig struct {
-	ShadowModelVariantName string `json:"ShadowModelVariantName"` // ..63 characters
-	SamplingPercentage     int32  `json:"SamplingPercentage"`     // 0..100
+	ShadowModelVariantName string `json:"ShadowModelVariantName"` // at most 63 characters
+	SamplingPercentage     int32  `json:"SamplingPercentage"`     // 0 to 100
 }
 
 // SortInferenceExperimentsBy is an enumeration of 3 values. Where a member is optional, "" is its absence.
@@ -1195,38 +1195,38 @@ const (
 
 // StartInferenceExperimentInput is what StartInferenceExperiment takes.
 type StartInferenceExperimentInput struct {
-	Name string `json:"Name"` // 1..120 characters
+	Name string `json:"Name"` // 1 to 120 characters
 }
 
 // StartInferenceExperimentOutput is what StartInferenceExperiment answers.
 type StartInferenceExperimentOutput struct {
-	InferenceExperimentArn string `json:"InferenceExperimentArn"` // ..256 characters
+	InferenceExperimentArn string `json:"InferenceExperimentArn"` // at most 256 characters
 }
 
 // StopInferenceExperimentInput is what StopInferenceExperiment takes.
 type StopInferenceExperimentInput struct {
-	Name                 string                              `json:"Name"`                          // 1..120 characters
-	ModelVariantActions  map[string]ModelVariantAction       `json:"ModelVariantActions"`           // 1..2 elements
-	DesiredModelVariants []ModelVariantConfig                `json:"DesiredModelVariants,omitzero"` // 1..2 elements
+	Name                 string                              `json:"Name"`                          // 1 to 120 characters
+	ModelVariantActions  map[string]ModelVariantAction       `json:"ModelVariantActions"`           // 1 to 2 elements
+	DesiredModelVariants []ModelVariantConfig                `json:"DesiredModelVariants,omitzero"` // 1 to 2 elements
 	DesiredState         InferenceExperimentStopDesiredState `json:"DesiredState,omitzero"`
-	Reason               *string                             `json:"Reason,omitzero"` // ..1024 characters
+	Reason               *string                             `json:"Reason,omitzero"` // at most 1024 characters
 }
 
 // StopInferenceExperimentOutput is what StopInferenceExperiment answers.
 type StopInferenceExperimentOutput struct {
-	InferenceExperimentArn string `json:"InferenceExperimentArn"` // ..256 characters
+	InferenceExperimentArn string `json:"InferenceExperimentArn"` // at most 256 characters
 }
 
 // Tag is the structure of that name in the SageMaker API.
 type Tag struct {
-	Key   string `json:"Key"`   // 1..128 characters
-	Value string `json:"Value"` // ..256 characters
+	Key   string `json:"Key"`   // 1 to 128 characters
+	Value string `json:"Value"` // at most 256 characters
 }
 
 // TrafficRoutingConfig is the structure of that name in the SageMaker API.
 type TrafficRoutingConfig struct {
 	Type                  TrafficRoutingConfigType `json:"Type"`
-	WaitIntervalInSeconds int32                    `json:"WaitIntervalInSeconds"` // 0..3600
+	WaitIntervalInSeconds int32                    `json:"WaitIntervalInSeconds"` // 0 to 3600
 	CanarySize            *CapacitySize            `json:"CanarySize,omitzero"`
 	LinearStepSize        *CapacitySize            `json:"LinearStepSize,omitzero"`
 }
@@ -1243,43 +1243,43 @@ const (
 
 // UpdateEndpointInput is what UpdateEndpoint takes.
 type UpdateEndpointInput struct {
-	EndpointName                     string            `json:"EndpointName"`       // ..63 characters
-	EndpointConfigName               string            `json:"EndpointConfigName"` // ..63 characters
+	EndpointName                     string            `json:"EndpointName"`       // at most 63 characters
+	EndpointConfigName               string            `json:"EndpointConfigName"` // at most 63 characters
 	RetainAllVariantProperties       *bool             `json:"RetainAllVariantProperties,omitzero"`
-	ExcludeRetainedVariantProperties []VariantProperty `json:"ExcludeRetainedVariantProperties,omitzero"` // ..3 elements
+	ExcludeRetainedVariantProperties []VariantProperty `json:"ExcludeRetainedVariantProperties,omitzero"` // at most 3 elements
 	DeploymentConfig                 *DeploymentConfig `json:"DeploymentConfig,omitzero"`
 	RetainDeploymentConfig           *bool             `json:"RetainDeploymentConfig,omitzero"`
 }
 
 // UpdateEndpointOutput is what UpdateEndpoint answers.
 type UpdateEndpointOutput struct {
-	EndpointArn string `json:"EndpointArn"` // 20..2048 characters
+	EndpointArn string `json:"EndpointArn"` // 20 to 2048 characters
 }
 
 // UpdateEndpointWeightsAndCapacitiesInput is what UpdateEndpointWeightsAndCapacities takes.
 type UpdateEndpointWeightsAndCapacitiesInput struct {
-	EndpointName                string                     `json:"EndpointName"`                // ..63 characters
-	DesiredWeightsAndCapacities []DesiredWeightAndCapacity `json:"DesiredWeightsAndCapacities"` // 1.. elements
+	EndpointName                string                     `json:"EndpointName"`                // at most 63 characters
+	DesiredWeightsAndCapacities []DesiredWeightAndCapacity `json:"DesiredWeightsAndCapacities"` // at least 1 element
 }
 
 // UpdateEndpointWeightsAndCapacitiesOutput is what UpdateEndpointWeightsAndCapacities answers.
 type UpdateEndpointWeightsAndCapacitiesOutput struct {
-	EndpointArn string `json:"EndpointArn"` // 20..2048 characters
+	EndpointArn string `json:"EndpointArn"` // 20 to 2048 characters
 }
 
 // UpdateInferenceExperimentInput is what UpdateInferenceExperiment takes.
 type UpdateInferenceExperimentInput struct {
-	Name              string                                `json:"Name"` // 1..120 characters
+	Name              string                                `json:"Name"` // 1 to 120 characters
 	Schedule          *InferenceExperimentSchedule          `json:"Schedule,omitzero"`
-	Description       *string                               `json:"Description,omitzero"`   // ..1024 characters
-	ModelVariants     []ModelVariantConfig                  `json:"ModelVariants,omitzero"` // 1..2 elements
+	Description       *string                               `json:"Description,omitzero"`   // at most 1024 characters
+	ModelVariants     []ModelVariantConfig                  `json:"ModelVariants,omitzero"` // 1 to 2 elements
 	DataStorageConfig *InferenceExperimentDataStorageConfig `json:"DataStorageConfig,omitzero"`
 	ShadowModeConfig  *ShadowModeConfig                     `json:"ShadowModeConfig,omitzero"`
 }
 
 // UpdateInferenceExperimentOutput is what UpdateInferenceExperiment answers.
 type UpdateInferenceExperimentOutput struct {
-	InferenceExperimentArn string `json:"InferenceExperimentArn"` // ..256 characters
+	InferenceExperimentArn string `json:"InferenceExperimentArn"` // at most 256 characters
 }
 
 // VariantProperty is the structure of that name in the SageMaker API.
@@ -1311,6 +1311,6 @@ const (
 
 // VpcConfig is the structure of that name in the SageMaker API.
 type VpcConfig struct {
-	SecurityGroupIds []string `json:"SecurityGroupIds"` // 1..5 elements
-	Subnets          []string `json:"Subnets"`          // 1..16 elements
+	SecurityGroupIds []string `json:"SecurityGroupIds"` // 1 to 5 elements
+	Subnets          []string `json:"Subnets"`          // 1 to 16 elements
 }

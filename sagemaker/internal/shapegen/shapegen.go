@@ -171,15 +171,6 @@ func goType(s *schema.Shape) string {
 
 // limits is a comment on the range of a value: its length if it has one.
 func limits(s *schema.Shape) string {
-	bound := func(f *float64) string {
-		if f == nil {
-			return ""
-		}
-		return strconv.FormatFloat(*f, 'f', -1, 64)
-	}
-	if s.Min == nil && s.Max == nil {
-		return ""
-	}
 	unit := ""
 	switch s.Type {
 	case "string":
@@ -187,7 +178,24 @@ func limits(s *schema.Shape) string {
 	case "list", "map":
 		unit = " elements"
 	}
-	return "// " + bound(s.Min) + ".." + bound(s.Max) + unit
+	number := func(f *float64) string { return strconv.FormatFloat(*f, 'f', -1, 64) }
+	count := func(f *float64) string {
+		if *f == 1 {
+			return "1" + strings.TrimSuffix(unit, "s")
+		}
+		return number(f) + unit
+	}
+	switch {
+	case s.Min != nil && s.Max != nil && *s.Min == *s.Max:
+		return "// exactly " + count(s.Max)
+	case s.Min != nil && s.Max != nil:
+		return "// " + number(s.Min) + " to " + count(s.Max)
+	case s.Max != nil:
+		return "// at most " + count(s.Max)
+	case s.Min != nil:
+		return "// at least " + count(s.Min)
+	}
+	return ""
 }
 
 // identifier is v as the tail of a Go name: ALL_AT_ONCE is AllAtOnce.
