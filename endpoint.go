@@ -161,29 +161,32 @@ type Deployment struct {
 	MaximumExecutionTime time.Duration // an update not done by then is rolled back; 0: no limit of its own
 }
 
-// Wanted returns what the endpoint should consist of: Base, with the overlay over it and the owner's scalings.
+// Wanted returns what the endpoint should consist of: Base, with the overlay over it and the owner's scalings. A count
+// that the overlay sets holds against scalings that are older.
 func (e *Endpoint) Wanted(o *Overlay) EndpointSpec {
-	if o == nil {
-		return e.scaled(e.Base, time.Time{})
-	}
-	return e.scaled(e.Base.With(o), o.CountsAt)
-}
-
-// scaled applies the owner's scalings. Counts older than since are of an earlier plan and do not count any more.
-func (e *Endpoint) scaled(s EndpointSpec, since time.Time) EndpointSpec {
-	s = s.clone()
-	for _, list := range [][]Variant{s.Production, s.Shadows} {
-		for i, v := range list {
-			sc := e.Scalings[v.Name]
-			if sc.Count != nil && !sc.CountAt.Before(since) {
-				list[i].Count = *sc.Count
-			}
-			if sc.Weight != nil {
-				list[i].Weight = *sc.Weight
-			}
+	s := e.Base.With(o).clone()
+	var production, shadow time.Time
+	if o != nil {
+		shadow = o.CountsAt
+		if o.Production != nil {
+			production = o.CountsAt
 		}
 	}
+	e.scale(s.Production, production)
+	e.scale(s.Shadows, shadow)
 	return s
+}
+
+func (e *Endpoint) scale(variants []Variant, since time.Time) {
+	for i, v := range variants {
+		sc := e.Scalings[v.Name]
+		if sc.Count != nil && !sc.CountAt.Before(since) {
+			variants[i].Count = *sc.Count
+		}
+		if sc.Weight != nil {
+			variants[i].Weight = *sc.Weight
+		}
+	}
 }
 
 // CloneScalings returns a copy of the scalings that may be written to.

@@ -1,0 +1,108 @@
+// Package control is what the operations mean.
+//
+// It has two halves. The services ([Models], [EndpointConfigs], [Endpoints], [Experiments], [Tags]) check a request,
+// record what is wanted in one transaction and wake a reconciler. The reconcilers ([EndpointReconciler],
+// [ExperimentReconciler]) read what is wanted, look at what is, and do the next thing; they may be run at any time and
+// any number of times, and a process that dies in between loses nothing but the time. The two reconcilers meet only in
+// rows: an experiment writes its overlay into its own row, the endpoint's reconciler makes endpoint and overlay so and
+// writes how far it has got into the endpoint's row.
+//
+// The package owns the small interfaces it needs. It knows nothing of wires, SQL, processes or proxies.
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"gnomon"
+)
+
+// A Store keeps the control state.
+type Store interface {
+	// Do runs f in one transaction, alone. f may be run again.
+	Do(ctx context.Context, f func(*gnomon.Tx) error) error
+}
+
+// Hosts run model servers.
+type Hosts interface {
+	// Ensure starts what is missing of the fleet and returns without waiting for it. It stops nothing.
+	Ensure(ctx context.Context, f gnomon.Fleet) error
+	// Stop begins to end an instance and returns without waiting for it. An unknown one has ended.
+	Stop(ctx context.Context, id gnomon.InstanceID) error
+	// Instances lists all instances there are.
+	Instances() []gnomon.Instance
+}
+
+// A Router answers the requests.
+type Router interface {
+	// Publish replaces the routes: when it returns, no instance that is not in them is given another request.
+	Publish(gnomon.Routes)
+	// InFlight counts the requests and copies that an instance still has to answer.
+	InFlight(gnomon.InstanceID) int
+}
+
+// Accounts keep the numbers of experiments.
+type Accounts interface {
+	// Freeze makes the numbers final.
+	Freeze(ctx context.Context, id gnomon.MirrorID) error
+}
+
+// Artifacts are the models' files.
+type Artifacts interface {
+	// Check returns an error that says what is wrong if the artifact is not there or cannot be read.
+	Check(ctx context.Context, a gnomon.Artifact) error
+}
+
+// Rules are what the operator has set.
+type Rules struct {
+	Partition gnomon.Partition
+	Roles     []gnomon.Role               // those that may be passed
+	Quotas    map[gnomon.InstanceType]int // instances per type
+	Quota     int                         // for types that Quotas does not name; 0: no limit
+	StartLead time.Duration               // a scheduled shadow is deployed this long before its start
+}
+
+// A Plane is what the services have in common. It holds no state of its own.
+type Plane struct {
+	Store       Store
+	Rules       Rules
+	Artifacts   Artifacts
+	Log         *slog.Logger
+	Endpoints   *Queue // wakes the [EndpointReconciler], by endpoint name
+	Experiments *Queue // wakes the [ExperimentReconciler], by experiment name
+}
+
+// now is the time of a request or a step, in UTC and in the precision that is stored.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// do runs f in a transaction and returns its value.
+func do[T any](ctx context.Context, s Store, f func(*gnomon.Tx) (T, error)) (T, error) {
+	var v T
+	err := s.Do(ctx, func(tx *gnomon.Tx) error {
+		var err error
+		v, err = f(tx)
+		return err
+	})
+	return v, err
+}
+
+// A Page is a part of a list, and where the next one begins; a zero Next: this was the last.
+type Page[T any] struct {
+	Items []*T
+	Next  gnomon.Cursor
+}
+
+func list[T any](rows gnomon.Rows[T], q gnomon.Query) (Page[T], error) {
+	items, next, err := rows.List(q)
+	return Page[T]{Items: items, Next: next}, err
+}
+
+// ignoreGone makes nothing of a resource that does not exist any more: there is nothing left to do for it.
+func ignoreGone(err error) error {
+	if errors.Is(err, gnomon.NotFound) {
+		return nil
+	}
+	return err
+}

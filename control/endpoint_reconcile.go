@@ -1,0 +1,409 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"gnomon"
+)
+
+const (
+	resync      = 30 * time.Second       // everything is looked at this often, whether or not it was woken
+	drainLook   = 100 * time.Millisecond // how often an instance that drains is looked at
+	retryFailed = 30 * time.Second       // a live instance that failed is started again after this
+)
+
+// An EndpointReconciler makes endpoints consist of what they should, and keeps them so. It alone writes how far an
+// endpoint has got, and it alone starts and stops instances.
+type EndpointReconciler struct {
+	plane  *Plane
+	hosts  Hosts
+	router Router
+	board  *board
+	log    *slog.Logger
+	names  sync.Map                        // endpoint ID to its name in the queue
+	since  map[gnomon.InstanceID]time.Time // when an instance was first seen to be of no more use
+}
+
+// NewEndpointReconciler returns a reconciler that runs instances on hosts and publishes to router.
+func NewEndpointReconciler(p *Plane, hosts Hosts, router Router) *EndpointReconciler {
+	return &EndpointReconciler{
+		plane: p, hosts: hosts, board: newBoard(router), router: router, log: p.Log,
+		since: make(map[gnomon.InstanceID]time.Time),
+	}
+}
+
+// Run reconciles until ctx ends. The hosts and the router must outlive it.
+func (r *EndpointReconciler) Run(ctx context.Context) error {
+	return runWithResync(ctx, r.plane.Endpoints, r.log, r.wakeAll, func(ctx context.Context, name string) (time.Duration, error) {
+		if name == strays {
+			return r.stopStrays(ctx)
+		}
+		return r.reconcile(ctx, name)
+	})
+}
+
+// strays is the queue's name for instances whose endpoint does not exist. No endpoint can have it.
+const strays = "/strays"
+
+func (r *EndpointReconciler) wakeAll(ctx context.Context) error {
+	r.plane.Endpoints.Wake(strays)
+	return r.plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
+		all, _, err := tx.Endpoints.List(gnomon.Query{})
+		for _, e := range all {
+			r.plane.Endpoints.Wake(fold(e.Name))
+		}
+		return err
+	})
+}
+
+// Changed wakes the reconciler after an instance of the endpoint with that ID changed its state. It may be called from
+// anywhere and never blocks.
+func (r *EndpointReconciler) Changed(endpointID string) {
+	if name, ok := r.names.Load(endpointID); ok {
+		r.plane.Endpoints.Wake(name.(string))
+		return
+	}
+	r.plane.Endpoints.Wake(strays)
+}
+
+func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.Duration, error) {
+	s, err := r.begin(ctx, name)
+	if err != nil || s.e == nil {
+		r.board.drop(name)
+		return 0, err
+	}
+	r.names.Store(s.e.ID, name)
+	switch s.e.Status {
+	case gnomon.EndpointDeleting:
+		return r.remove(ctx, name, s)
+	case gnomon.EndpointFailed:
+		return r.stop(ctx, s, nil, time.Time{})
+	}
+	if err := r.ensure(ctx, s); err != nil {
+		return 0, err
+	}
+	s, err = r.advance(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	if s.e.Live != nil {
+		r.board.put(name, s.route(r.instances(s.e.ID)))
+	}
+	again, err := r.stop(ctx, s, s.keep(), time.Now().Add(-s.e.Deployment.TerminationWait))
+	if limit := s.e.Deployment.MaximumExecutionTime; limit > 0 && s.e.Status.Busy() {
+		again = sooner(again, time.Until(s.e.DeployingSince.Add(limit)))
+	}
+	return again, err
+}
+
+// begin reads the site; an endpoint in service that is to change becomes Updating, so that nobody sees it in service
+// while it is half changed.
+func (r *EndpointReconciler) begin(ctx context.Context, name string) (site, error) {
+	return do(ctx, r.plane.Store, func(tx *gnomon.Tx) (site, error) {
+		e, err := r.plane.found(tx, gnomon.EndpointName(name))
+		if err != nil || e == nil {
+			return site{}, err
+		}
+		s, err := siteOf(tx, e)
+		if err != nil || s.settled() || e.Status != gnomon.EndpointInService {
+			return s, err
+		}
+		e.Status, e.ModifiedAt, e.DeployingSince = gnomon.EndpointUpdating, now(), now()
+		return s, tx.Endpoints.Put(e)
+	})
+}
+
+// ensure starts what is wanted and what is live: after a restart neither runs.
+func (r *EndpointReconciler) ensure(ctx context.Context, s site) error {
+	fleets := s.wanted().Fleets(s.e.ID, s.e.Name)
+	if s.e.Live != nil {
+		have := make(map[gnomon.FleetID]int)
+		for _, f := range fleets {
+			have[f.ID] = f.Count
+		}
+		for _, f := range s.e.Live.Fleets(s.e.ID, s.e.Name) {
+			if n, ok := have[f.ID]; !ok || n < f.Count {
+				fleets = append(fleets, f)
+			}
+		}
+	}
+	for _, f := range fleets {
+		if err := r.hosts.Ensure(ctx, f); err != nil {
+			return fmt.Errorf("start variant %s of endpoint %s: %w", f.Variant, s.e.Name, err)
+		}
+	}
+	return nil
+}
+
+// advance looks at the instances and records what that means: what is wanted is live, or cannot be.
+func (r *EndpointReconciler) advance(ctx context.Context, name string) (site, error) {
+	var was, is gnomon.EndpointStatus
+	s, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) (site, error) {
+		e, err := r.plane.found(tx, gnomon.EndpointName(name))
+		if err != nil {
+			return site{}, err
+		}
+		if e == nil {
+			return site{}, fmt.Errorf("endpoint %s went away", name)
+		}
+		s, err := siteOf(tx, e)
+		if err != nil {
+			return site{}, err
+		}
+		was = e.Status
+		changed := s.advance(r.instances(e.ID), now())
+		is = e.Status
+		if !changed {
+			return s, nil
+		}
+		return s, tx.Endpoints.Put(e)
+	})
+	if err != nil {
+		return site{}, err
+	}
+	if was != is {
+		r.log.Info("endpoint", "name", s.e.Name, "from", was, "to", is, "reason", s.e.FailureReason)
+	}
+	return s, r.plane.wakeExperiments(ctx, s.e.Name)
+}
+
+// advance is the rule behind [EndpointReconciler.advance]. It reports whether it changed the endpoint.
+func (s site) advance(instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) bool {
+	e := s.e
+	if !e.Status.Busy() || e.Status == gnomon.EndpointDeleting {
+		return false
+	}
+	want := s.wanted()
+	if reason := s.broken(want, instances, at); reason != "" {
+		return s.fail(reason, at)
+	}
+	if !ready(want, e, instances) {
+		return false
+	}
+	s.commit(want, at)
+	return true
+}
+
+// commit makes what is wanted what is live.
+func (s site) commit(want gnomon.EndpointSpec, at time.Time) {
+	e := s.e
+	failed := e.Status == gnomon.EndpointRollingBack || s.rejected()
+	e.Live, e.Overlay = &want, ""
+	if o := s.overlay(); o != nil && !s.rejected() {
+		e.Overlay = o.ID
+		if o.Adopt {
+			e.Base, e.Scalings, e.Adopted = want, nil, o.ID
+		}
+	}
+	base := e.Base
+	e.LiveBase, e.LiveScalings = &base, maps.Clone(e.Scalings)
+	e.Status, e.ModifiedAt, e.DeployingSince = gnomon.EndpointInService, at, time.Time{}
+	if !failed {
+		e.FailureReason = ""
+	}
+}
+
+// fail puts the blame where it belongs: on the overlay that is new, on the owner's change, or on the endpoint itself.
+// When there is nothing to undo, as when an endpoint goes back to what it was before an experiment, the deployment goes
+// on being tried. It reports whether it changed the endpoint.
+func (s site) fail(reason string, at time.Time) bool {
+	e, o := s.e, s.overlay()
+	switch {
+	case e.Live == nil:
+		e.Status, e.DeployingSince = gnomon.EndpointFailed, time.Time{}
+	case o != nil && o.ID != e.Overlay:
+		e.FailedOverlay = o.ID
+		e.Status, e.DeployingSince = gnomon.EndpointInService, time.Time{}
+	case e.Base.Revision() != e.LiveBase.Revision() || !reflect.DeepEqual(e.Scalings, e.LiveScalings):
+		e.Base, e.Scalings = *e.LiveBase, e.LiveScalings
+		e.Status, e.DeployingSince = gnomon.EndpointRollingBack, at
+	case e.FailureReason == reason:
+		return false
+	}
+	e.FailureReason, e.ModifiedAt = reason, at
+	return true
+}
+
+// broken returns why what is wanted cannot be had; empty: nothing says so yet. An instance that belongs to what is live
+// does not count: it is not the change that broke it.
+func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) string {
+	live := ids(s.e, s.e.Live)
+	for id := range ids(s.e, &want) {
+		i, ok := instances[id]
+		if _, old := live[id]; ok && !old && i.State == gnomon.InstanceFailed && i.Failure != nil {
+			return i.Failure.Reason(i.Variant)
+		}
+	}
+	limit := s.e.Deployment.MaximumExecutionTime
+	if limit > 0 && s.e.Status != gnomon.EndpointRollingBack && at.Sub(s.e.DeployingSince) > limit {
+		return fmt.Sprintf("The deployment did not finish within MaximumExecutionTimeoutInSeconds (%d).", int(limit.Seconds()))
+	}
+	return ""
+}
+
+// ready reports whether every instance of the spec is in service. Instances that are live already are not waited for:
+// one that is just being restarted must not hold up a change.
+func ready(want gnomon.EndpointSpec, e *gnomon.Endpoint, instances map[gnomon.InstanceID]gnomon.Instance) bool {
+	live := ids(e, e.Live)
+	for id := range ids(e, &want) {
+		if _, old := live[id]; !old && instances[id].State != gnomon.InstanceInService {
+			return false
+		}
+	}
+	return true
+}
+
+// ids returns the instances that a spec consists of; none for nil.
+func ids(e *gnomon.Endpoint, s *gnomon.EndpointSpec) map[gnomon.InstanceID]bool {
+	all := make(map[gnomon.InstanceID]bool)
+	if s == nil {
+		return all
+	}
+	for _, f := range s.Fleets(e.ID, e.Name) {
+		for _, id := range ordinals(f) {
+			all[id] = true
+		}
+	}
+	return all
+}
+
+// keep returns the instances that are wanted or live.
+func (s site) keep() map[gnomon.InstanceID]bool {
+	want := s.wanted()
+	all := ids(s.e, &want)
+	for id := range ids(s.e, s.e.Live) {
+		all[id] = true
+	}
+	return all
+}
+
+func (r *EndpointReconciler) instances(endpointID string) map[gnomon.InstanceID]gnomon.Instance {
+	all := make(map[gnomon.InstanceID]gnomon.Instance)
+	for _, i := range r.hosts.Instances() {
+		if i.EndpointID == endpointID {
+			all[i.ID] = i
+		}
+	}
+	return all
+}
+
+// stop ends the instances of the endpoint that are not to be kept, once no request is with them and they have been of
+// no use since before. An instance to be kept that failed is ended too, after a pause, so that it is started anew.
+func (r *EndpointReconciler) stop(ctx context.Context, s site, keep map[gnomon.InstanceID]bool, before time.Time) (time.Duration, error) {
+	var again time.Duration
+	for id, i := range r.instances(s.e.ID) {
+		limit := before
+		switch {
+		case keep[id] && i.State == gnomon.InstanceFailed:
+			limit = time.Now().Add(-retryFailed)
+		case keep[id]:
+			delete(r.since, id)
+			continue
+		}
+		wait, err := r.release(ctx, i, limit)
+		if err != nil {
+			return 0, err
+		}
+		again = sooner(again, wait)
+	}
+	return again, nil
+}
+
+// release ends one instance if it may be ended already, and otherwise says when to look again.
+func (r *EndpointReconciler) release(ctx context.Context, i gnomon.Instance, before time.Time) (time.Duration, error) {
+	if i.State == gnomon.InstanceStopping {
+		return 0, nil
+	}
+	if _, ok := r.since[i.ID]; !ok {
+		r.since[i.ID] = time.Now()
+	}
+	if wait := r.since[i.ID].Sub(before); wait > 0 && !before.IsZero() {
+		return wait, nil
+	}
+	if r.router.InFlight(i.ID) > 0 {
+		return drainLook, nil
+	}
+	delete(r.since, i.ID)
+	if err := r.hosts.Stop(ctx, i.ID); err != nil {
+		return 0, fmt.Errorf("stop instance %s: %w", i.ID, err)
+	}
+	return 0, nil
+}
+
+// remove takes the route and the instances away and then, when nothing is left, the endpoint's row.
+func (r *EndpointReconciler) remove(ctx context.Context, name string, s site) (time.Duration, error) {
+	r.board.drop(name)
+	if again, err := r.stop(ctx, s, nil, time.Time{}); err != nil || again > 0 {
+		return again, err
+	}
+	if len(r.instances(s.e.ID)) > 0 {
+		return resync, nil // the host tells when they have ended
+	}
+	err := r.plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
+		if err := tx.Tags.Set(r.plane.Rules.Partition.ARN("endpoint", string(s.e.Name)), nil); err != nil {
+			return err
+		}
+		return tx.Endpoints.Delete(name)
+	})
+	if err != nil {
+		return 0, err
+	}
+	r.names.Delete(s.e.ID)
+	r.log.Info("endpoint", "name", s.e.Name, "from", gnomon.EndpointDeleting, "to", "gone")
+	return 0, r.plane.wakeExperiments(ctx, s.e.Name)
+}
+
+// stopStrays ends instances of endpoints that do not exist, which a host may have found when it started.
+func (r *EndpointReconciler) stopStrays(ctx context.Context) (time.Duration, error) {
+	known, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) ([]string, error) {
+		all, _, err := tx.Endpoints.List(gnomon.Query{})
+		var known []string
+		for _, e := range all {
+			known = append(known, e.ID)
+		}
+		return known, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	var again time.Duration
+	for _, i := range r.hosts.Instances() {
+		if slices.Contains(known, i.EndpointID) {
+			continue
+		}
+		wait, err := r.release(ctx, i, time.Time{})
+		if err != nil {
+			return 0, err
+		}
+		again = sooner(again, wait)
+	}
+	return again, nil
+}
+
+// sooner returns the shorter of two pauses, where 0 means none.
+func sooner(a, b time.Duration) time.Duration {
+	if a <= 0 || (b > 0 && b < a) {
+		return max(b, 0)
+	}
+	return a
+}
+
+// wakeExperiments wakes the experiments on an endpoint that are under way.
+func (p *Plane) wakeExperiments(ctx context.Context, name gnomon.EndpointName) error {
+	return p.Store.Do(ctx, func(tx *gnomon.Tx) error {
+		all, err := on(tx, name)
+		for _, x := range all {
+			if !x.Status.Final() {
+				p.Experiments.Wake(string(x.Name))
+			}
+		}
+		return err
+	})
+}

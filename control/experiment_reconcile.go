@@ -1,0 +1,329 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"time"
+
+	"gnomon"
+)
+
+// An ExperimentReconciler takes experiments through their lives: it lays overlays over endpoints when their time comes,
+// and lifts them when it is over. It alone changes an experiment's status, but for what the operations themselves do.
+type ExperimentReconciler struct {
+	plane    *Plane
+	accounts Accounts
+	log      *slog.Logger
+}
+
+// NewExperimentReconciler returns a reconciler that freezes the numbers of ended experiments in accounts.
+func NewExperimentReconciler(p *Plane, accounts Accounts) *ExperimentReconciler {
+	return &ExperimentReconciler{plane: p, accounts: accounts, log: p.Log}
+}
+
+// Run reconciles until ctx ends.
+func (r *ExperimentReconciler) Run(ctx context.Context) error {
+	return runWithResync(ctx, r.plane.Experiments, r.log, r.wakeAll, r.reconcile)
+}
+
+func (r *ExperimentReconciler) wakeAll(ctx context.Context) error {
+	return r.plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
+		all, _, err := tx.Experiments.List(gnomon.Query{})
+		for _, x := range all {
+			if !x.Status.Final() {
+				r.plane.Experiments.Wake(string(x.Name))
+			}
+		}
+		return err
+	})
+}
+
+// A scene is an experiment beside its endpoint at one moment, inside a transaction.
+type scene struct {
+	plane *Plane
+	tx    *gnomon.Tx
+	x     *gnomon.Experiment
+	e     *gnomon.Endpoint // nil: gone, or another one of the same name
+	at    time.Time
+}
+
+func (r *ExperimentReconciler) reconcile(ctx context.Context, name string) (time.Duration, error) {
+	if err := r.freeze(ctx, name); err != nil {
+		return 0, err
+	}
+	var was, is gnomon.ExperimentStatus
+	var changed, deleting bool
+	var endpoint gnomon.EndpointName
+	var reason string
+	again, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) (time.Duration, error) {
+		x, err := tx.Experiments.Get(name)
+		if err != nil {
+			return 0, err
+		}
+		was, endpoint, changed = x.Status, x.Endpoint, false
+		sc, err := r.scene(tx, x)
+		if err != nil {
+			return 0, err
+		}
+		before := *x
+		again, err := sc.step()
+		if err != nil {
+			return 0, err
+		}
+		is, reason = x.Status, x.Reason
+		deleting = sc.e != nil && sc.e.Status == gnomon.EndpointDeleting
+		if changed = !reflect.DeepEqual(before, *x); !changed {
+			return again, nil
+		}
+		x.ModifiedAt = sc.at
+		return again, tx.Experiments.Put(x)
+	})
+	if err != nil {
+		return 0, ignoreGone(err)
+	}
+	if was != is {
+		r.log.Info("experiment", "name", name, "from", was, "to", is, "reason", reason)
+	}
+	if changed || deleting {
+		r.plane.Endpoints.Wake(fold(endpoint))
+	}
+	if changed {
+		r.plane.Experiments.Wake(name)
+	}
+	return again, nil
+}
+
+func (r *ExperimentReconciler) scene(tx *gnomon.Tx, x *gnomon.Experiment) (scene, error) {
+	e, err := r.plane.found(tx, x.Endpoint)
+	if err != nil {
+		return scene{}, err
+	}
+	if e != nil && e.ID != x.EndpointID {
+		e = nil
+	}
+	return scene{plane: r.plane, tx: tx, x: x, e: e, at: now()}, nil
+}
+
+// freeze makes the numbers of an experiment final before its end is announced, so that nobody who sees the end sees
+// numbers that still move.
+func (r *ExperimentReconciler) freeze(ctx context.Context, name string) error {
+	x, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) (*gnomon.Experiment, error) {
+		x, err := tx.Experiments.Get(name)
+		if err != nil || x.Status != gnomon.Stopping {
+			return nil, ignoreGone(err)
+		}
+		sc, err := r.scene(tx, x)
+		if err != nil || !sc.restored() {
+			return nil, err
+		}
+		return x, nil
+	})
+	if err != nil || x == nil {
+		return err
+	}
+	if err := r.accounts.Freeze(ctx, x.Mirror()); err != nil {
+		return fmt.Errorf("freeze the numbers of %s: %w", name, err)
+	}
+	return nil
+}
+
+// step does the next thing for the experiment and says when to look again.
+func (s scene) step() (time.Duration, error) {
+	if s.x.Status.Final() {
+		return 0, nil
+	}
+	if s.x.Status != gnomon.Stopping {
+		if reason := s.trouble(); reason != "" {
+			s.fail(reason)
+			return 0, nil
+		}
+	}
+	switch s.x.Status {
+	case gnomon.Creating:
+		return s.creating()
+	case gnomon.Created:
+		return s.created()
+	case gnomon.Starting:
+		return s.starting()
+	case gnomon.Running:
+		return s.running(), nil
+	case gnomon.Updating:
+		return s.updating(), nil
+	default:
+		return 0, s.stopping()
+	}
+}
+
+// trouble returns why the experiment cannot go on; empty: it can.
+func (s scene) trouble() string {
+	switch o := s.x.Overlay; {
+	case s.e == nil || s.e.Status == gnomon.EndpointDeleting:
+		return fmt.Sprintf("Endpoint %q does not exist any more.", s.x.Endpoint)
+	case s.e.Status == gnomon.EndpointFailed:
+		return s.e.FailureReason
+	case o != nil && s.e.FailedOverlay == o.ID:
+		return s.e.FailureReason
+	}
+	return ""
+}
+
+func (s scene) fail(reason string) {
+	end(s.x, gnomon.Ending{Status: gnomon.Cancelled, Outcome: gnomon.Failed, Reason: reason})
+}
+
+func (s scene) creating() (time.Duration, error) {
+	if s.e.Live == nil {
+		return 0, nil // the endpoint's reconciler wakes this one
+	}
+	if s.x.Schedule.Start.After(s.at) {
+		s.x.Status = gnomon.Created
+		return 0, nil
+	}
+	return s.begin()
+}
+
+func (s scene) created() (time.Duration, error) {
+	if s.missed() {
+		return 0, nil
+	}
+	if !s.at.Before(s.x.Schedule.Start) {
+		s.x.Status = gnomon.Starting
+		return 0, nil
+	}
+	lead := s.x.Schedule.Start.Add(-s.plane.Rules.StartLead)
+	if s.at.Before(lead) {
+		return lead.Sub(s.at), nil
+	}
+	return s.x.Schedule.Start.Sub(s.at), s.lay()
+}
+
+func (s scene) starting() (time.Duration, error) { return s.begin() }
+
+// begin starts to mirror once the shadow is deployed.
+func (s scene) begin() (time.Duration, error) {
+	if s.missed() {
+		return 0, nil
+	}
+	if err := s.lay(); err != nil {
+		return 0, err
+	}
+	if s.x.Status == gnomon.Stopping {
+		return 0, nil
+	}
+	if !s.deployed() {
+		return s.x.Schedule.End.Sub(s.at), nil
+	}
+	o := *s.x.Overlay
+	o.Mirror = true
+	s.x.Overlay, s.x.Schedule.Start = &o, s.at
+	s.x.Status = gnomon.Running
+	return 0, nil
+}
+
+// missed ends an experiment whose time is over before it began.
+func (s scene) missed() bool {
+	if s.at.Before(s.x.Schedule.End) {
+		return false
+	}
+	s.fail(fmt.Sprintf("The scheduled time ended at %s before the experiment was running.", s.x.Schedule.End.Format(layout)))
+	return true
+}
+
+// lay puts the overlay over the endpoint, unless it lies there or another experiment's does.
+func (s scene) lay() error {
+	if s.x.Overlay != nil {
+		return nil
+	}
+	all, err := on(s.tx, s.x.Endpoint)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if o.Name != s.x.Name && o.Overlay != nil {
+			return nil // its end wakes this one, through the endpoint
+		}
+	}
+	if reason := s.follow(); reason != "" {
+		s.fail(reason)
+		return nil
+	}
+	o := s.x.Lie(s.e.Base)
+	if err := s.plane.quota(s.tx, more(s.e.Wanted(nil).Instances(), s.e.Wanted(o).Instances())); err != nil {
+		s.fail(err.Error())
+		return nil
+	}
+	s.x.Overlay = o
+	return s.plane.face(s.tx, s.x, s.e)
+}
+
+// follow takes over what the endpoint's owner changed since the experiment was made. It returns why the experiment does
+// not fit any more; empty: it does.
+func (s scene) follow() string {
+	own := s.e.Wanted(nil).Production
+	if len(own) != 1 || own[0].Name != s.x.Production.Name {
+		return fmt.Sprintf("Endpoint %q was changed: its one production variant is not %q any more.", s.x.Endpoint, s.x.Production.Name)
+	}
+	if !s.x.ProductionGiven {
+		s.x.Production = own[0]
+	}
+	return ""
+}
+
+// deployed reports whether the endpoint is in service with the overlay as it is now.
+func (s scene) deployed() bool {
+	return s.x.Overlay != nil && s.e.Overlay == s.x.Overlay.ID && s.e.Status == gnomon.EndpointInService
+}
+
+func (s scene) running() time.Duration {
+	if left := s.x.Schedule.End.Sub(s.at); left > 0 {
+		return left
+	}
+	end(s.x, gnomon.Ending{Status: gnomon.Completed, Outcome: gnomon.Expired})
+	return 0
+}
+
+// updating goes back to where the update came from, once it is deployed.
+func (s scene) updating() time.Duration {
+	if s.x.Overlay != nil && !s.deployed() {
+		return 0
+	}
+	s.x.Status, s.x.Resume = s.x.Resume, ""
+	return 0
+}
+
+// stopping waits until the endpoint is as the experiment leaves it. An overlay that is kept is lifted when the endpoint
+// has made it its own; one that cannot be deployed is lifted as well, and the endpoint stays as it was.
+func (s scene) stopping() error {
+	x := s.x
+	if o := x.Overlay; o != nil {
+		switch {
+		case s.e == nil || s.e.Adopted == o.ID:
+			x.Overlay = nil
+		case s.e.FailedOverlay == o.ID:
+			s.fail(s.e.FailureReason)
+		}
+		return nil
+	}
+	if s.e != nil && s.e.Status == gnomon.EndpointFailed && x.MadeEndpoint {
+		return markDeleting(s.tx, s.e) // it was made for the experiment and never served
+	}
+	if !s.restored() {
+		return nil
+	}
+	x.Status, x.Outcome, x.CompletedAt = x.Ending.Status, x.Ending.Outcome, s.at
+	if x.Outcome != gnomon.Failed && x.Schedule.End.After(s.at) {
+		x.Schedule.End = s.at
+	}
+	return s.plane.collect(s.tx, x, s.e)
+}
+
+// restored reports whether nothing of the experiment is left on the endpoint but what it is to keep.
+func (s scene) restored() bool {
+	if s.e == nil {
+		return true
+	}
+	return s.x.Overlay == nil && !strings.HasPrefix(s.e.Overlay, s.x.ID) && s.e.Status == gnomon.EndpointInService
+}

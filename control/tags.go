@@ -1,0 +1,110 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"gnomon"
+)
+
+// maxTags is how many tags a resource may have.
+const maxTags = 50
+
+// Tags are the tags of all resources.
+type Tags struct{ Plane *Plane }
+
+// CheckTags returns an error in AWS's words if the tags may not stand on one resource together.
+func CheckTags(tags []gnomon.Tag) error {
+	seen := make(map[string]bool)
+	for _, t := range tags {
+		if strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
+			return gnomon.Errorf(gnomon.Invalid, "The tag key %q begins with \"aws:\", which is reserved for AWS use.", t.Key)
+		}
+		if seen[t.Key] {
+			return gnomon.Errorf(gnomon.Invalid, "Duplicate tag keys found: %q. Tag keys must be unique.", t.Key)
+		}
+		seen[t.Key] = true
+	}
+	if len(tags) > maxTags {
+		return gnomon.Errorf(gnomon.Invalid, "The resource would have %d tags. A resource can have at most %d.", len(tags), maxTags)
+	}
+	return nil
+}
+
+// Add sets tags on a resource, beside those it has, and returns all of them.
+func (t Tags) Add(ctx context.Context, arn string, add []gnomon.Tag) ([]gnomon.Tag, error) {
+	if err := CheckTags(add); err != nil {
+		return nil, err
+	}
+	return t.change(ctx, arn, func(tags []gnomon.Tag) []gnomon.Tag {
+		for _, tag := range add {
+			if i := slices.IndexFunc(tags, func(have gnomon.Tag) bool { return have.Key == tag.Key }); i >= 0 {
+				tags[i] = tag
+			} else {
+				tags = append(tags, tag)
+			}
+		}
+		return tags
+	})
+}
+
+// Delete removes the tags with those keys. A key that is not there is removed already.
+func (t Tags) Delete(ctx context.Context, arn string, keys []string) error {
+	_, err := t.change(ctx, arn, func(tags []gnomon.Tag) []gnomon.Tag {
+		return slices.DeleteFunc(tags, func(tag gnomon.Tag) bool { return slices.Contains(keys, tag.Key) })
+	})
+	return err
+}
+
+// List returns the tags of a resource, in the order of their keys.
+func (t Tags) List(ctx context.Context, arn string) ([]gnomon.Tag, error) {
+	return do(ctx, t.Plane.Store, func(tx *gnomon.Tx) ([]gnomon.Tag, error) {
+		if err := t.exists(tx, arn); err != nil {
+			return nil, err
+		}
+		return tx.Tags.Get(arn)
+	})
+}
+
+func (t Tags) change(ctx context.Context, arn string, f func([]gnomon.Tag) []gnomon.Tag) ([]gnomon.Tag, error) {
+	return do(ctx, t.Plane.Store, func(tx *gnomon.Tx) ([]gnomon.Tag, error) {
+		if err := t.exists(tx, arn); err != nil {
+			return nil, err
+		}
+		tags, err := tx.Tags.Get(arn)
+		if err != nil {
+			return nil, err
+		}
+		tags = f(tags)
+		if err := CheckTags(tags); err != nil {
+			return nil, err
+		}
+		if err := tx.Tags.Set(arn, tags); err != nil {
+			return nil, err
+		}
+		return tx.Tags.Get(arn)
+	})
+}
+
+// exists returns an error that is NotFound unless the ARN is that of a resource that is there.
+func (t Tags) exists(tx *gnomon.Tx, arn string) error {
+	kind, name, ok := t.Plane.Rules.Partition.ParseARN(arn)
+	if !ok {
+		return gnomon.Errorf(gnomon.Invalid, "Invalid ResourceArn %q: it names no resource of this account and region.", arn)
+	}
+	var err error
+	switch kind {
+	case "model":
+		_, err = t.Plane.model(tx, gnomon.ModelName(name))
+	case "endpoint-config":
+		_, err = t.Plane.config(tx, gnomon.EndpointConfigName(name))
+	case "endpoint":
+		_, err = t.Plane.endpoint(tx, gnomon.EndpointName(name))
+	case "inference-experiment":
+		_, err = Experiments(t).find(tx, gnomon.ExperimentName(name))
+	default:
+		err = gnomon.Errorf(gnomon.Invalid, "Invalid ResourceArn %q: tags can stand on models, endpoint configs, endpoints and inference experiments.", arn)
+	}
+	return err
+}
