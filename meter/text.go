@@ -1,12 +1,11 @@
 package meter
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"gnomon"
@@ -15,27 +14,36 @@ import (
 // WriteText writes the comparison as text for a terminal: what became of the copies, then the production variant's
 // numbers beside the shadow's. The error is w's.
 func WriteText(w io.Writer, c Comparison) error {
-	t := table{tabwriter.NewWriter(w, 0, 0, 3, ' ', tabwriter.AlignRight)}
+	t := table{w: bufio.NewWriter(w)}
 	if !c.From.IsZero() {
-		fmt.Fprintf(w, "%s to %s (%s)\n\n", c.From.Format(stamp), c.To.Format(stamp), c.To.Sub(c.From))
+		fmt.Fprintf(t.w, "%s to %s (%s)\n\n", c.From.Format(stamp), c.To.Format(stamp), c.To.Sub(c.From))
 	}
+	t.width = cellWidth
 	t.accounting(c.Accounting)
-	if err := t.w.Flush(); err != nil {
-		return err
-	}
+	fmt.Fprintln(t.w)
+	t.width = max(cellWidth, len(c.Variants.Production)+2, len(c.Variants.Shadow)+2)
 	t.sides(c)
 	return t.w.Flush()
 }
 
-const stamp = "2006-01-02 15:04 MST"
+const (
+	stamp      = "2006-01-02 15:04 MST"
+	labelWidth = 22
+	cellWidth  = 14
+)
 
-// A table's first column is padded by hand, since all others align to the right.
-type table struct{ w *tabwriter.Writer }
-
-const labelWidth = 22
+// A table writes a label and cells that align to the right.
+type table struct {
+	w     *bufio.Writer // keeps the first error until Flush
+	width int           // of a cell
+}
 
 func (t table) row(label string, cells ...string) {
-	fmt.Fprintf(t.w, "%-*s\t%s\t\n", labelWidth, label, strings.Join(cells, "\t"))
+	fmt.Fprintf(t.w, "%-*s", labelWidth, label)
+	for _, c := range cells {
+		fmt.Fprintf(t.w, "%*s", t.width, c)
+	}
+	fmt.Fprintln(t.w)
 }
 
 func (t table) accounting(a Accounting) {
@@ -45,7 +53,6 @@ func (t table) accounting(a Accounting) {
 			t.row("  "+string(b), group(n), share(n, a.Requests))
 		}
 	}
-	fmt.Fprintln(t.w)
 }
 
 func (t table) sides(c Comparison) {
