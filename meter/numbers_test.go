@@ -1,7 +1,10 @@
 package meter
 
 import (
+	"bytes"
+	"log/slog"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,9 +67,33 @@ func TestNumbers_RowRoundTrip(t *testing.T) {
 	}
 }
 
-func TestDecodeRow_NamesTheDamaged(t *testing.T) {
-	_, err := decodeRow(Row{Series: production, Counts: []byte(`{"invocations":`)})
-	if err == nil {
-		t.Fatal("damage was not seen")
+// One damaged row is named and left out; the others still count.
+func TestMeter_LeavesDamagedRowsOut(t *testing.T) {
+	s := newMemory()
+	m := newTestMeter(t, s, Options{})
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for i := range 3 {
+		m.Series(production).Record(answer(at.Add(time.Duration(i)*time.Minute), time.Millisecond, 200))
+	}
+	flush(t, m)
+	for k, r := range s.rows {
+		if r.Start.Equal(at) {
+			r.Latency = r.Latency[:header]
+			s.rows[k] = r
+		}
+	}
+	var log bytes.Buffer
+	next := New(Options{}, s, slog.New(slog.NewTextHandler(&log, nil)))
+	if c := report(t, next); c.Errors.Production.Invocations != 2 {
+		t.Errorf("%d legs, want 2", c.Errors.Production.Invocations)
+	}
+	if !strings.Contains(log.String(), "prices") || !strings.Contains(log.String(), "12:00") {
+		t.Errorf("the log does not say which: %s", log.String())
+	}
+	for more := true; more; {
+		var err error
+		if more, err = next.sweep(t.Context()); err != nil {
+			t.Fatal("sweep:", err)
+		}
 	}
 }

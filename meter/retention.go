@@ -58,7 +58,7 @@ func (m *Meter) rollUp(ctx context.Context, hour time.Time) error {
 	}
 	var minutes []Row
 	sums := make(map[gnomon.Series]*Numbers)
-	err := m.store.Rows(ctx, Filter{From: hour, To: hour.Add(time.Hour)}, func(r Row) error {
+	add := func(r Row) error {
 		if r.Span == time.Minute {
 			minutes = append(minutes, Row{Series: r.Series, Start: r.Start, Span: r.Span, Writer: r.Writer})
 		}
@@ -71,9 +71,11 @@ func (m *Meter) rollUp(ctx context.Context, hour time.Time) error {
 		}
 		sums[r.Series].Merge(n)
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	for _, span := range []time.Duration{time.Minute, time.Hour} {
+		if err := m.store.Rows(ctx, Filter{Span: span, From: hour, To: hour.Add(time.Hour)}, add); err != nil {
+			return err
+		}
 	}
 	var hours []Row
 	for s, n := range sums {
