@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	resync      = 30 * time.Second       // everything is looked at this often, whether or not it was woken
+	resync      = 5 * time.Minute        // everything is looked at this often, whether or not it was woken
 	drainLook   = 100 * time.Millisecond // how often an instance that drains is looked at
 	retryFailed = 30 * time.Second       // a live instance that failed is started again after this
 )
@@ -27,7 +27,8 @@ type EndpointReconciler struct {
 	router Router
 	board  *board
 	log    *slog.Logger
-	names  sync.Map                        // endpoint ID to its name in the queue
+	names  sync.Map // endpoint ID to its name in the queue
+	boot   boot
 	since  map[gnomon.InstanceID]time.Time // when an instance was first seen to be of no more use
 }
 
@@ -56,11 +57,50 @@ func (r *EndpointReconciler) wakeAll(ctx context.Context) error {
 	r.plane.Endpoints.Wake(strays)
 	return r.plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
 		all, _, err := tx.Endpoints.List(gnomon.Query{})
+		r.boot.begin(all)
 		for _, e := range all {
 			r.plane.Endpoints.Wake(fold(e.Name))
 		}
 		return err
 	})
+}
+
+// Ready reports whether every endpoint that was in service when the reconciler began has been so again since: each of
+// its production variants had an instance in service.
+func (r *EndpointReconciler) Ready() bool { return r.boot.done() }
+
+// A boot is the set of endpoints whose instances are still being started after a restart.
+type boot struct {
+	mu    sync.Mutex
+	began bool
+	left  map[string]bool // by name in the queue
+}
+
+func (b *boot) begin(all []*gnomon.Endpoint) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.began {
+		return
+	}
+	b.began, b.left = true, make(map[string]bool)
+	for _, e := range all {
+		if e.Live != nil && e.Status != gnomon.EndpointDeleting {
+			b.left[fold(e.Name)] = true
+		}
+	}
+}
+
+// serves takes an endpoint off the set.
+func (b *boot) serves(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.left, name)
+}
+
+func (b *boot) done() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.began && len(b.left) == 0
 }
 
 // Changed wakes the reconciler after an instance of the endpoint with that ID changed its state. It may be called from
@@ -77,6 +117,7 @@ func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.D
 	s, err := r.begin(ctx, name)
 	if err != nil || s.e == nil {
 		r.board.drop(name)
+		r.boot.serves(name)
 		return 0, err
 	}
 	r.names.Store(s.e.ID, name)
@@ -94,7 +135,11 @@ func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.D
 		return 0, err
 	}
 	if s.e.Live != nil {
-		r.board.put(name, s.route(r.instances(s.e.ID)))
+		route := s.route(r.instances(s.e.ID))
+		r.board.put(name, route)
+		if !slices.ContainsFunc(route.Production, func(v gnomon.VariantRoute) bool { return len(v.Instances) == 0 }) {
+			r.boot.serves(name)
+		}
 	}
 	again, err := r.stop(ctx, s, s.keep(), time.Now().Add(-s.e.Deployment.TerminationWait))
 	if limit := s.e.Deployment.MaximumExecutionTime; limit > 0 && s.e.Status.Busy() {

@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	contentType    = "application/x-amz-json-1.1"
-	targetPrefix   = "SageMaker."
-	defaultMaxBody = 1 << 20
+	contentType     = "application/x-amz-json-1.1"
+	requestIDHeader = "X-Amzn-Requestid"
+	targetPrefix    = "SageMaker."
+	defaultMaxBody  = 1 << 20
 )
 
 // Options adjust a [Server]. The zero value works.
@@ -28,44 +29,37 @@ type Options struct {
 
 	// MaxBody is the longest request body in bytes; 0 is 1 MiB.
 	MaxBody int64
-
-	// RequestID names a request in the answer and in the log. If it is nil or
-	// returns "", the request gets a random UUID.
-	RequestID func(*http.Request) string
 }
 
 // Server answers AWS JSON 1.1 requests. It is safe for use by many goroutines.
 type Server struct {
-	calls     map[string]call
-	log       *slog.Logger
-	maxBody   int64
-	requestID func(*http.Request) string
+	calls   map[string]call
+	log     *slog.Logger
+	maxBody int64
 }
 
 // NewServer returns a server of h's operations. It expects the request's caller
 // to be known and admitted already.
 func NewServer(h Handler, o Options) *Server {
-	s := &Server{calls: calls(h), log: o.Log, maxBody: o.MaxBody, requestID: o.RequestID}
+	s := &Server{calls: calls(h), log: o.Log, maxBody: o.MaxBody}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.maxBody == 0 {
 		s.maxBody = defaultMaxBody
 	}
-	if s.requestID == nil {
-		s.requestID = func(*http.Request) string { return "" }
-	}
 	return s
 }
 
-// ServeHTTP answers one request: 200 with the operation's output, or an error in
+// ServeHTTP answers one request, whose id is in the answer's x-amzn-RequestId
+// header already or else a random UUID: 200 with the operation's output, or an error in
 // AWS's form. Whatever is no AWS JSON 1.1 request to "/" is an unknown operation.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := s.requestID(r)
+	id := w.Header().Get(requestIDHeader)
 	if id == "" {
 		id = newUUID()
+		w.Header().Set(requestIDHeader, id)
 	}
-	w.Header().Set("X-Amzn-Requestid", id)
 	defer s.contain(w, r, id)
 	body, err := s.answer(w, r)
 	if err != nil {
@@ -160,6 +154,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, id string, err err
 			"request_id", id, "target", r.Header.Get("X-Amz-Target"), "err", err)
 		e = &Error{Code: CodeInternalFailure, Message: "Internal failure", Status: http.StatusInternalServerError}
 	}
+	WriteError(w, e)
+}
+
+// WriteError answers with e in AWS's form, for what is refused before a [Server]
+// sees it.
+func WriteError(w http.ResponseWriter, e *Error) {
 	body, err := Marshal(struct {
 		Type    string `json:"__type"`
 		Message string

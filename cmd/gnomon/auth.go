@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/valyala/fasthttp"
+
+	"gnomon"
+	"gnomon/access"
+	"gnomon/router"
+	"gnomon/sagemaker"
+	"gnomon/sigv4"
+)
+
+// signingService is the service name in signatures of the control plane and of the runtime alike.
+const signingService = "sagemaker"
+
+// A gate lets signed requests through, on both faces.
+type gate struct {
+	verifier *sigv4.Verifier // nil: everyone may pass
+	views    sync.Pool       // of *sigv4.Request
+}
+
+func newGate(c *config, keys *access.Keys) *gate {
+	g := &gate{views: sync.Pool{New: func() any { return new(sigv4.Request) }}}
+	if c.Auth == "sigv4" {
+		g.verifier = sigv4.NewVerifier(lookup{keys}, c.Region, signingService)
+	}
+	return g
+}
+
+// lookup is how the verifier sees the access keys.
+type lookup struct{ keys *access.Keys }
+
+func (l lookup) Key(id string) (sigv4.Key, bool) {
+	k, ok := l.keys.Lookup(id)
+	return sigv4.Key{Secret: k.SecretAccessKey}, ok
+}
+
+// invoke checks a request of the runtime.
+func (g *gate) invoke(ctx *fasthttp.RequestCtx, _ gnomon.EndpointName) error {
+	if g.verifier == nil {
+		return nil
+	}
+	view := g.views.Get().(*sigv4.Request)
+	defer g.views.Put(view)
+	view.Reset()
+	h := &ctx.Request.Header
+	view.Method, view.RequestURI, view.Body = h.Method(), h.RequestURI(), ctx.Request.Body()
+	if !view.AddRaw(h.RawHeaders()) {
+		return &router.Error{Status: http.StatusBadRequest, Name: sigv4.IncompleteSignature, Message: "The headers of the request cannot be read."}
+	}
+	_, err := g.verifier.Verify(view)
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
+		return &router.Error{Status: e.Status, Name: e.Code, Message: e.Message}
+	}
+	return err
+}
+
+// signed lets only signed requests through to next.
+func (g *gate) signed(next http.Handler) http.Handler {
+	if g.verifier == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body) // the front has limited it
+		if err != nil {
+			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeSerialization, Message: "The body cannot be read."})
+			return
+		}
+		if _, err := g.verifier.Verify(sigv4.FromHTTP(r, body)); err != nil {
+			e, ok := errors.AsType[*sigv4.Error](err)
+			if !ok {
+				e = &sigv4.Error{Code: sagemaker.CodeInternalFailure, Status: http.StatusInternalServerError}
+			}
+			sagemaker.WriteError(w, &sagemaker.Error{Code: e.Code, Message: e.Message, Status: e.Status})
+			return
+		}
+		r.Body = &replay{body: body}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// replay is a body that has been read already.
+type replay struct{ body []byte }
+
+func (b *replay) Read(p []byte) (int, error) {
+	if len(b.body) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.body)
+	b.body = b.body[n:]
+	return n, nil
+}
+
+func (b *replay) Close() error { return nil }

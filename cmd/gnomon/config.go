@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"gnomon"
+)
+
+// A config is the configuration file. Every zero value works. What is not known or malformed is refused, with its line.
+type config struct {
+	Listen  string `yaml:"listen"`   // address and port; 127.0.0.1:8080
+	DataDir string `yaml:"data_dir"` // ./gnomon-data
+	Auth    string `yaml:"auth"`     // sigv4 or off; sigv4
+	Metrics string `yaml:"metrics"`  // who may read /metrics: signed, open or off; signed
+
+	Partition string `yaml:"partition"` // of ARNs; aws
+	Region    string `yaml:"region"`    // us-east-1
+	Account   string `yaml:"account"`   // 000000000000
+
+	Host         string            `yaml:"host"`          // process
+	InstanceSize string            `yaml:"instance_size"` // lenient: a type larger than the machine gets the machine; strict: it is refused
+	Images       []imageConfig     `yaml:"images"`
+	Buckets      map[string]string `yaml:"buckets"` // bucket name, or default, to a URL
+
+	Quotas    map[string]int                    `yaml:"quotas"` // instance type, or default, to a number of instances
+	Roles     map[string][]gnomon.Power         `yaml:"roles"`  // role name or ARN to its powers
+	StartLead duration                          `yaml:"start_lead"`
+	Retention struct{ Minutes, Hours duration } `yaml:"retention"`
+	Limits    limitsConfig                      `yaml:"limits"`
+	StopGrace duration                          `yaml:"stop_grace"` // between SIGTERM and SIGKILL of a model; 30s
+
+	path string // where it was read from; empty: nowhere
+}
+
+// An imageConfig says which command runs the images of a name.
+type imageConfig struct {
+	Name    string            `yaml:"name"`    // of images; * stands for any characters
+	Command []string          `yaml:"command"` // {port} and {model_dir} are filled in
+	Env     map[string]string `yaml:"env"`
+	Dir     string            `yaml:"dir"` // working directory; the model's own
+}
+
+// A limitsConfig bounds what requests and shadows may take.
+type limitsConfig struct {
+	Body          int      `yaml:"body"`           // bytes of an invocation; 25 MiB
+	ShadowTimeout duration `yaml:"shadow_timeout"` // 60s
+	MirrorQueue   int      `yaml:"mirror_queue"`   // copies waiting; 1024
+	MirrorWorkers int      `yaml:"mirror_workers"` // copies under way; 64
+	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
+}
+
+// A duration is written as in Go, such as 10m or 1h30m, and in days, such as 63d.
+type duration time.Duration
+
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	text := n.Value
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		text = days + "h"
+		v, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("line %d: %q is not a duration such as 10m, 1h30m or 63d", n.Line, n.Value)
+		}
+		*d = duration(v * 24)
+		return nil
+	}
+	v, err := time.ParseDuration(text)
+	if err != nil || v < 0 {
+		return fmt.Errorf("line %d: %q is not a duration such as 10m, 1h30m or 63d", n.Line, n.Value)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// A configFlags are the flags that every sub-command has which needs the configuration. They override the file.
+type configFlags struct {
+	Config  string `help:"Configuration file (YAML)." type:"existingfile" env:"GNOMON_CONFIG"`
+	Listen  string `help:"Address and port to listen on (127.0.0.1:8080)." env:"GNOMON_LISTEN"`
+	DataDir string `help:"Where everything is kept (./gnomon-data)." env:"GNOMON_DATA_DIR"`
+	Auth    string `help:"Whether requests must be signed: sigv4 or off. Off is possible on loopback only." enum:",sigv4,off" default:"" env:"GNOMON_AUTH"`
+}
+
+// load reads and completes the configuration.
+func (f configFlags) load() (*config, error) {
+	c := &config{}
+	if f.Config != "" {
+		b, err := os.ReadFile(f.Config)
+		if err != nil {
+			return nil, fmt.Errorf("read configuration: %w", err)
+		}
+		d := yaml.NewDecoder(bytes.NewReader(b))
+		d.KnownFields(true)
+		if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("read configuration %s: %w", f.Config, err)
+		}
+		c.path = f.Config
+	}
+	c.Listen = cmp.Or(f.Listen, c.Listen, "127.0.0.1:8080")
+	c.DataDir = cmp.Or(f.DataDir, c.DataDir, "gnomon-data")
+	c.Auth = cmp.Or(f.Auth, c.Auth, "sigv4")
+	c.Metrics = cmp.Or(c.Metrics, "signed")
+	c.Partition = cmp.Or(c.Partition, "aws")
+	c.Region = cmp.Or(c.Region, "us-east-1")
+	c.Account = cmp.Or(c.Account, "000000000000")
+	c.Host = cmp.Or(c.Host, "process")
+	c.InstanceSize = cmp.Or(c.InstanceSize, "lenient")
+	c.StartLead = cmp.Or(c.StartLead, duration(10*time.Minute))
+	if err := c.check(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	dir, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	c.DataDir = dir
+	return c, nil
+}
+
+var (
+	accountPattern = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern  = regexp.MustCompile(`^[a-z0-9-]+$`)
+	namePattern    = regexp.MustCompile(`^[a-zA-Z_0-9+=,.@\-_/]+$`)
+)
+
+func (c *config) check() error {
+	oneOf := func(name, value string, valid ...string) error {
+		if !slices.Contains(valid, value) {
+			return fmt.Errorf("%s is %q; it can be %s", name, value, strings.Join(valid, " or "))
+		}
+		return nil
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen is %q; it must be an address and a port such as 127.0.0.1:8080: %w", c.Listen, err)
+	}
+	err = errors.Join(
+		oneOf("auth", c.Auth, "sigv4", "off"),
+		oneOf("metrics", c.Metrics, "signed", "open", "off"),
+		oneOf("host", c.Host, "process"),
+		oneOf("instance_size", c.InstanceSize, "lenient", "strict"),
+		c.checkNames(),
+	)
+	if ip := net.ParseIP(host); c.Auth == "off" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		err = errors.Join(err, fmt.Errorf("auth is off and listen is %q: without signatures only a loopback address such as 127.0.0.1 may be listened on", c.Listen))
+	}
+	return err
+}
+
+func (c *config) checkNames() error {
+	if !accountPattern.MatchString(c.Account) {
+		return fmt.Errorf("account is %q; it must have twelve digits, and in YAML stand in quotes", c.Account)
+	}
+	if !regionPattern.MatchString(c.Region) {
+		return fmt.Errorf("region is %q; it must be like us-east-1", c.Region)
+	}
+	for name := range c.Quotas {
+		if _, ok := gnomon.InstanceType(name).Machine(); !ok && name != "default" {
+			return fmt.Errorf("quotas names %q, which is neither an instance type nor default", name)
+		}
+	}
+	for name, powers := range c.Roles {
+		if !strings.HasPrefix(name, "arn:") && !namePattern.MatchString(name) {
+			return fmt.Errorf("roles names %q, which is neither a role's name nor its ARN", name)
+		}
+		for _, p := range powers {
+			if !slices.Contains(gnomon.Powers(), p) {
+				return fmt.Errorf("role %q has the power %q; powers are %q", name, p, gnomon.Powers())
+			}
+		}
+	}
+	for i, image := range c.Images {
+		if image.Name == "" || len(image.Command) == 0 {
+			return fmt.Errorf("images: entry %d needs a name and a command", i+1)
+		}
+	}
+	return nil
+}
+
+// defaultRole is the name of the role that exists when none is configured. It has every power.
+const defaultRole = "gnomon"
+
+func (c *config) partition() gnomon.Partition {
+	return gnomon.Partition{Name: c.Partition, Region: c.Region, Account: c.Account}
+}
+
+func (c *config) roles() []gnomon.Role {
+	if len(c.Roles) == 0 {
+		return []gnomon.Role{{ARN: c.partition().RoleARN(defaultRole), Powers: gnomon.Powers()}}
+	}
+	var all []gnomon.Role
+	for name, powers := range c.Roles {
+		if !strings.HasPrefix(name, "arn:") {
+			name = c.partition().RoleARN(name)
+		}
+		all = append(all, gnomon.Role{ARN: name, Powers: powers})
+	}
+	slices.SortFunc(all, func(a, b gnomon.Role) int { return cmp.Compare(a.ARN, b.ARN) })
+	return all
+}
+
+// role returns the role that clients beside the server are told of: the first that has every power, or just the first.
+func (c *config) role() string {
+	all := c.roles()
+	for _, r := range all {
+		if len(r.Powers) == len(gnomon.Powers()) {
+			return r.ARN
+		}
+	}
+	return all[0].ARN
+}
+
+func (c *config) quotas() (map[gnomon.InstanceType]int, int) {
+	byType := make(map[gnomon.InstanceType]int)
+	for name, n := range c.Quotas {
+		if name != "default" {
+			byType[gnomon.InstanceType(name)] = n
+		}
+	}
+	return byType, c.Quotas["default"]
+}
+
+// buckets returns the bucket table: a folder below the data directory, unless the configuration says otherwise.
+func (c *config) buckets() map[string]string {
+	all := map[string]string{"default": "file://" + filepath.Join(c.DataDir, "objects", "{bucket}")}
+	for name, url := range c.Buckets {
+		all[name] = url
+	}
+	return all
+}
+
+// keysPath is where the access keys are.
+func (c *config) keysPath() string { return filepath.Join(c.DataDir, "access-keys.json") }
+
+// url is where clients on this machine reach the server.
+func (c *config) url() string {
+	host, port, err := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); err != nil || host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

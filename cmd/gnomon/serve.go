@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sys/unix"
+
+	"gnomon"
+	"gnomon/access"
+	"gnomon/api"
+	"gnomon/control"
+	"gnomon/front"
+	"gnomon/host"
+	"gnomon/host/process"
+	"gnomon/meter"
+	"gnomon/objects"
+	"gnomon/router"
+	"gnomon/sigv4"
+	"gnomon/store"
+)
+
+// A serveCommand runs the server until it is told to end.
+type serveCommand struct {
+	configFlags
+	LogLevel slog.Level `help:"debug, info, warn or error." default:"info" env:"GNOMON_LOG_LEVEL"`
+}
+
+// Run serves.
+func (s *serveCommand) Run(ctx context.Context) error {
+	c, err := s.load()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: s.LogLevel}))
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; another program may have the port: choose one with --listen", c.Listen, err)
+	}
+	c.Listen = ln.Addr().String() // the port may have been left to the system
+	defer ln.Close()
+	return serve(ctx, c, ln, log)
+}
+
+// A house is the rooms of one server, put together.
+type house struct {
+	db        *store.DB
+	traffic   *store.Traffic
+	objects   *objects.Table
+	meter     *meter.Meter
+	router    *router.Router
+	host      *host.Host
+	plane     *control.Plane
+	endpoints *control.EndpointReconciler
+	front     *front.Server
+}
+
+// serve runs a server on the listener until ctx ends.
+func serve(ctx context.Context, c *config, ln net.Listener, log *slog.Logger) error {
+	unlock, err := lockData(c.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	keys, err := access.Create(c.keysPath(), sigv4.NewKey)
+	if err != nil {
+		return err
+	}
+	h, err := build(ctx, c, keys, log)
+	if err != nil {
+		return errors.Join(err, h.close())
+	}
+	log.Info("serving", "url", c.url(), "data", c.DataDir, "auth", c.Auth)
+	return errors.Join(h.run(ctx, ln), h.close())
+}
+
+// lockData makes the data directory and takes it for this process: two servers over one would undo each other's work.
+func lockData(dir string) (func(), error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("data directory %s: another gnomon is using it", dir)
+		}
+		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// build puts the rooms together. It starts nothing. When it fails, what it returns must be closed all the same.
+func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) (*house, error) {
+	h := &house{}
+	var err error
+	if h.db, err = store.Open(ctx, filepath.Join(c.DataDir, "control.db")); err != nil {
+		return h, err
+	}
+	if h.traffic, err = store.OpenTraffic(ctx, filepath.Join(c.DataDir, "traffic.db")); err != nil {
+		return h, err
+	}
+	if h.objects, err = objects.New(c.buckets()); err != nil {
+		return h, err
+	}
+	h.meter = meter.New(meter.Options{
+		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours),
+	}, h.traffic, log)
+	gate := newGate(c, keys)
+	h.router = router.New(router.Options{
+		Partition: c.partition(), Authorize: gate.invoke,
+		ShadowTimeout: time.Duration(c.Limits.ShadowTimeout), MirrorQueue: c.Limits.MirrorQueue,
+		MirrorWorkers: c.Limits.MirrorWorkers, MirrorMemory: c.Limits.MirrorMemory,
+	}, h.meter, log)
+	driver, err := newDriver(c, h.objects, log)
+	if err != nil {
+		return h, err
+	}
+	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
+	quotas, quota := c.quotas()
+	h.plane = &control.Plane{
+		Store: h.db, Artifacts: artifacts{h.objects}, Log: log,
+		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
+		Rules: control.Rules{
+			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
+		},
+	}
+	h.endpoints = control.NewEndpointReconciler(h.plane, h.host, h.router)
+	h.host.Notify(h.endpoints.Changed)
+	registry := prometheus.NewRegistry()
+	if err := errors.Join(registry.Register(h.meter.Collector()), registry.Register(routerCollector{h.router})); err != nil {
+		return h, fmt.Errorf("register metrics: %w", err)
+	}
+	services := api.New(c.partition(), control.Models{Plane: h.plane}, control.EndpointConfigs{Plane: h.plane},
+		control.Endpoints{Plane: h.plane}, control.Experiments{Plane: h.plane}, control.Tags{Plane: h.plane})
+	h.front = front.New(front.Options{
+		Runtime: h.router.Serve, Control: h.handler(c, gate, services, registry, log), Log: log, MaxRuntimeBody: c.Limits.Body,
+	})
+	return h, nil
+}
+
+func newDriver(c *config, from *objects.Table, log *slog.Logger) (*process.Driver, error) {
+	var images []process.Image
+	for _, i := range c.Images {
+		command := append([]string(nil), i.Command...)
+		if strings.ContainsRune(command[0], filepath.Separator) && !filepath.IsAbs(command[0]) && i.Dir == "" {
+			abs, err := filepath.Abs(filepath.Join(filepath.Dir(c.path), command[0]))
+			if err != nil {
+				return nil, fmt.Errorf("image %q: %w", i.Name, err)
+			}
+			command[0] = abs // beside the configuration file, wherever the server is started from
+		}
+		images = append(images, process.Image{Name: i.Name, Command: command, Env: i.Env, Dir: i.Dir})
+	}
+	return process.New(log, process.Options{
+		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Strict: c.InstanceSize == "strict",
+	})
+}
+
+func (h *house) close() error {
+	var err error
+	if h.objects != nil {
+		err = errors.Join(err, h.objects.Close())
+	}
+	if h.traffic != nil {
+		err = errors.Join(err, h.traffic.Close())
+	}
+	if h.db != nil {
+		err = errors.Join(err, h.db.Close())
+	}
+	return err
+}
+
+// run runs the rooms until ctx ends or one of them fails, and then ends them from the outside in: what takes requests
+// first, what answers them next, what keeps the numbers last.
+func (h *house) run(ctx context.Context, ln net.Listener) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	accounts := control.NewExperimentReconciler(h.plane, h.meter)
+	var endings []func() error
+	start := func(run func(context.Context) error) {
+		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		done := make(chan error, 1)
+		go func() {
+			err := run(inner)
+			if err == nil && inner.Err() == nil {
+				err = errors.New("a part of the server ended by itself")
+			}
+			if err != nil {
+				fail(err)
+			}
+			done <- err
+		}()
+		endings = append(endings, func() error { cancel(); return <-done })
+	}
+	start(h.meter.Run)
+	start(h.router.Run)
+	start(h.host.Run)
+	start(h.endpoints.Run)
+	start(accounts.Run)
+	start(func(ctx context.Context) error { return h.front.Serve(ctx, ln) })
+	<-ctx.Done()
+	var err error
+	for i := len(endings) - 1; i >= 0; i-- {
+		err = errors.Join(err, endings[i]())
+	}
+	return err
+}
+
+// artifacts let control ask whether a model's files are there.
+type artifacts struct{ table *objects.Table }
+
+// Check reports what keeps the artifact from being read.
+func (a artifacts) Check(ctx context.Context, artifact gnomon.Artifact) error {
+	if !artifact.Prefix {
+		_, err := a.table.Stat(ctx, artifact.URI)
+		return err
+	}
+	for _, err := range a.table.List(ctx, artifact.URI) {
+		return err
+	}
+	return fmt.Errorf("there is no object under %s", artifact.URI)
+}
