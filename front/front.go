@@ -136,11 +136,9 @@ func (s *Server) drain() error {
 	defer cancel()
 	err := s.fast.ShutdownWithContext(ctx)
 	s.handoff.Close()
-	if stdErr := s.std.Shutdown(ctx); stdErr != nil {
-		err = errors.Join(err, stdErr, s.std.Close())
-	}
+	err = errors.Join(err, s.std.Shutdown(ctx))
 	if n := s.conns.cut(); n > 0 {
-		return fmt.Errorf("drain: %d connections cut off: %w", n, err)
+		return errors.Join(fmt.Errorf("drain: %d connections cut off", n), err, s.std.Close())
 	}
 	return nil
 }

@@ -14,8 +14,13 @@ var (
 	headerID      = []byte("x-amzn-RequestId")
 )
 
-// limits says, once a header is there, how much of a body may follow and how long that may take.
+// limits says, once a header is there, how much of a body may follow and how long that may take. Of a request whose
+// framing is in doubt no body is read, since there might be none: handle refuses it, and knows it by the closing.
 func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if checkFraming(h.RawHeaders()) != nil {
+		h.SetContentLength(0)
+		h.SetConnectionClose()
+	}
 	return fasthttp.RequestConfig{ReadTimeout: s.opts.BodyTimeout, MaxRequestBodySize: s.maxBody(h)}
 }
 
@@ -32,10 +37,12 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	newID(&c.id)
 	ctx.Response.Header.SetCanonical(headerID, c.id[:])
 	h := &ctx.Request.Header
-	if err := checkFraming(h.RawHeaders()); err != nil {
-		malformed(ctx, err)
-		c.settle()
-		return
+	if h.ConnectionClose() {
+		if err := checkFraming(h.RawHeaders()); err != nil {
+			c.refused = true
+			malformed(ctx, err)
+			return
+		}
 	}
 	if !bytes.HasPrefix(h.RequestURI(), runtimePrefix) {
 		s.hand(ctx, c)

@@ -1,0 +1,513 @@
+package front_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"gnomon/front"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/valyala/fasthttp"
+)
+
+// A running server, and how it ended.
+type running struct {
+	*front.Server
+	addr  string
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// serve runs a server until the test ends. Its runtime says what it saw; so does its control plane, unless given.
+func serve(t testing.TB, opts front.Options) *running {
+	t.Helper()
+	opts.Log = slog.New(slog.DiscardHandler)
+	if opts.Runtime == nil {
+		opts.Runtime = func(ctx *fasthttp.RequestCtx, id []byte) {
+			fmt.Fprintf(ctx, "runtime %s %s %q", ctx.Method(), ctx.Request.Header.RequestURI(), ctx.Request.Body())
+		}
+	}
+	if opts.Control == nil {
+		opts.Control = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			b, err := io.ReadAll(r.Body)
+			fmt.Fprintf(w, "control %s %s %q %v", r.Method, r.RequestURI, b, err)
+		})
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &running{Server: front.New(opts), addr: ln.Addr().String(), stop: cancel, ended: make(chan error, 1)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.ended <- s.Serve(ctx, ln)
+	}()
+	t.Cleanup(func() { cancel(); <-done })
+	return s
+}
+
+// dial connects; what is read from it fails after some seconds.
+func (s *running) dial(t testing.TB) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// send writes raw bytes and returns the first answer, and whether the connection was closed after it.
+func (s *running) send(t testing.TB, raw string) (status int, body string, header http.Header, closed bool) {
+	t.Helper()
+	c := s.dial(t)
+	io.WriteString(c, raw)
+	br := bufio.NewReader(c)
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatalf("no answer to %q: %v", raw, err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !resp.Close {
+		return resp.StatusCode, string(b), resp.Header, false
+	}
+	_, err = br.ReadByte()
+	return resp.StatusCode, string(b), resp.Header, err != nil
+}
+
+var uuidText = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+func TestServe_SendsEachPathToItsSide(t *testing.T) {
+	s := serve(t, front.Options{})
+	for _, tc := range []struct{ name, raw, want string }{
+		{"runtime", "POST /endpoints/e/invocations HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", `runtime POST /endpoints/e/invocations "hi"`},
+		{"runtime, path as sent", "POST /endpoints/a%2Fb//?x=%20 HTTP/1.1\r\nHost: a\r\n\r\n", `runtime POST /endpoints/a%2Fb//?x=%20 ""`},
+		{"runtime, chunked", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", `runtime POST /endpoints/e "hi"`},
+		{"runtime, expecting", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", `runtime POST /endpoints/e "hi"`},
+		{"control", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", `control POST / "hi" <nil>`},
+		{"control, path as sent", "GET //x/../%2e?y HTTP/1.1\r\nHost: a\r\n\r\n", `control GET //x/../%2e?y "" <nil>`},
+		{"control, chunked", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n", `control POST / "hi" <nil>`},
+		{"control, chunked and empty", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", `control POST / "" <nil>`},
+		{"control, GET with a body", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", `control GET / "hi" <nil>`},
+		{"not quite the runtime", "GET /endpoints HTTP/1.1\r\nHost: a\r\n\r\n", `control GET /endpoints "" <nil>`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			status, body, header, _ := s.send(t, tc.raw)
+			if diff := cmp.Diff(tc.want, body); diff != "" || status != 200 {
+				t.Errorf("status %d, body (-want +got):\n%s", status, diff)
+			}
+			if id := header.Get("x-amzn-RequestId"); !uuidText.MatchString(id) {
+				t.Errorf("request id %q", id)
+			}
+		})
+	}
+}
+
+func TestServe_TellsClientsToContinue(t *testing.T) {
+	s := serve(t, front.Options{})
+	for _, path := range []string{"/endpoints/e", "/"} {
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", path)
+		br := bufio.NewReader(c)
+		if line, err := br.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+			t.Fatalf("%s: got %q, %v", path, line, err)
+		}
+		br.ReadString('\n')
+		io.WriteString(c, "hi")
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || !strings.Contains(string(b), `"hi"`) {
+			t.Errorf("%s: got %d %q", path, resp.StatusCode, b)
+		}
+	}
+}
+
+func TestServe_KeepsHeadersAndAddressOnTheWayToControl(t *testing.T) {
+	s := serve(t, front.Options{Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q %s %q", r.Header["X-A"], r.Host, r.Proto, r.Header["Expect"])
+		if !strings.HasPrefix(r.RemoteAddr, "127.0.0.1:") {
+			fmt.Fprint(w, r.RemoteAddr)
+		}
+	})})
+	_, body, _, closed := s.send(t, "GET / HTTP/1.1\r\nHost: some.where\r\nX-A: 1\r\nx-a:  2 \r\n\r\n")
+	if want := `["1" "2"] "some.where" HTTP/1.1 []`; body != want || !closed {
+		t.Errorf("got %s, closed %v; want %s", body, closed, want)
+	}
+}
+
+func TestServe_KeepsRuntimeConnections(t *testing.T) {
+	s := serve(t, front.Options{})
+	c := s.dial(t)
+	br := bufio.NewReader(c)
+	ids := make(map[string]bool)
+	for range 3 {
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		ids[resp.Header.Get("x-amzn-RequestId")] = true
+	}
+	io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil || resp.StatusCode != 200 || !resp.Close {
+		t.Errorf("control on a connection of the runtime: %v, %v", resp, err)
+	}
+	if len(ids) != 3 {
+		t.Errorf("request ids repeat: %v", ids)
+	}
+}
+
+func TestServe_CancelsControlWhenTheClientLeaves(t *testing.T) {
+	left := make(chan error, 1)
+	s := serve(t, front.Options{Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "data: 1\n\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		left <- r.Context().Err()
+	})})
+	c := s.dial(t)
+	io.WriteString(c, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || line != "HTTP/1.1 200 OK\r\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	c.Close()
+	select {
+	case err := <-left:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the handler was not told")
+	}
+}
+
+func TestServe_ContainsPanics(t *testing.T) {
+	s := serve(t, front.Options{
+		Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { ctx.WriteString("half"); panic("runtime") },
+		Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/late" {
+				io.WriteString(w, "half")
+				w.(http.Flusher).Flush()
+			}
+			panic("control")
+		}),
+	})
+	for _, path := range []string{"/endpoints/e", "/"} {
+		status, body, header, closed := s.send(t, "POST "+path+" HTTP/1.1\r\nHost: a\r\n\r\n")
+		if status != 500 || body != `{"__type":"InternalFailure"}` || !closed || !uuidText.MatchString(header.Get("x-amzn-RequestId")) {
+			t.Errorf("%s: %d %s, closed %v", path, status, body, closed)
+		}
+	}
+	resp, err := http.Get("http://" + s.addr + "/late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(resp.Body); err == nil {
+		t.Error("half an answer looks like a whole one")
+	}
+}
+
+func TestServe_RefusesShapesThatServersReadDifferently(t *testing.T) {
+	s := serve(t, front.Options{})
+	for name, tail := range map[string]string{
+		"length and coding":         "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"coding and length":         "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"two lengths, equal":        "Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
+		"two lengths":               "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+		"list of lengths":           "Content-Length: 1, 1\r\n\r\na",
+		"signed length":             "Content-Length: +1\r\n\r\na",
+		"negative length":           "Content-Length: -1\r\n\r\na",
+		"empty length":              "Content-Length:\r\n\r\n",
+		"space before colon":        "Content-Length : 1\r\n\r\na",
+		"space in name":             "Content-Length: 1\r\nTransfer Encoding: chunked\r\n\r\na",
+		"two codings":               "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+		"identity":                  "Transfer-Encoding: identity\r\n\r\n",
+		"identity and length":       "Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\na",
+		"other coding":              "Transfer-Encoding: xchunked\r\n\r\n",
+		"list of codings":           "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+		"bare LF":                   "X-A: b\nContent-Length: 1\r\n\r\na",
+		"bare LF at the end":        "X-A: b\r\n\nContent-Length: 1\r\n\r\n",
+		"bare CR":                   "X-A: b\rContent-Length: 5\r\n\r\n",
+		"NUL":                       "X-A: b\x00c\r\n\r\n",
+		"folding":                   "X-A: b\r\n c\r\n\r\n",
+		"folding of a coding":       "Transfer-Encoding:\r\n chunked\r\nContent-Length: 1\r\n\r\na",
+		"folding with a tab":        "X-A: b\r\n\tc\r\n\r\n",
+		"no colon":                  "X-A\r\n\r\n",
+		"no name":                   ": b\r\n\r\n",
+		"second host":               "Host: b\r\n\r\n",
+		"chunks with bare LF":       "Transfer-Encoding: chunked\r\n\r\n1\na\n0\n\n",
+		"chunk size in C":           "Transfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n",
+		"chunk size that overflows": "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\na\r\n0\r\n\r\n",
+		"chunk longer than said":    "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+		"very many lines":           strings.Repeat("a:\r\n", 200) + "\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{"/endpoints/e", "/"} {
+				status, body, _, closed := s.send(t, "POST "+path+" HTTP/1.1\r\nHost: a\r\n"+tail)
+				var shape struct{ Type, Message string }
+				json.Unmarshal([]byte(strings.Replace(body, "__type", "Type", 1)), &shape)
+				if status != 400 || !closed || shape.Type != "MalformedHttpRequestException" || shape.Message == "" {
+					t.Errorf("%s: got %d %s, closed %v", path, status, body, closed)
+				}
+			}
+		})
+	}
+	for name, raw := range map[string]string{
+		"no host":            "POST /endpoints/e HTTP/1.1\r\nA: b\r\n\r\n",
+		"coding in HTTP/1.0": "POST /endpoints/e HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"not HTTP":           "hello there, how are you\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, body, _, closed := s.send(t, raw); status != 400 || !closed {
+				t.Errorf("got %d %s, closed %v", status, body, closed)
+			}
+		})
+	}
+}
+
+func TestServe_ReadsNothingBehindARefusedRequest(t *testing.T) {
+	s := serve(t, front.Options{})
+	c := s.dial(t)
+	io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"+
+		"POST /endpoints/smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+	all, err := io.ReadAll(c)
+	if err != nil || strings.Contains(string(all), "smuggled") || strings.Count(string(all), "HTTP/1.1 ") != 1 {
+		t.Errorf("%v, %s", err, all)
+	}
+}
+
+func TestServe_LimitsBodies(t *testing.T) {
+	s := serve(t, front.Options{MaxRuntimeBody: 3000, MaxControlBody: 200})
+	chunk := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, strings.Repeat("x", n)) }
+	for _, tc := range []struct {
+		name, raw string
+		status    int
+		errorName string
+	}{
+		{"runtime, just right", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000), 200, ""},
+		{"runtime", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3001\r\n\r\n", 400, "ValidationError"},
+		{"runtime, expecting", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3001\r\n\r\n", 400, "ValidationError"},
+		{"runtime, chunked", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(3001), 400, "ValidationError"},
+		{"control, just right", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n" + strings.Repeat("x", 200), 200, ""},
+		{"control", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 201\r\n\r\n", 413, "RequestEntityTooLargeException"},
+		{"console", "POST /console/ HTTP/1.1\r\nHost: a\r\nContent-Length: 201\r\n\r\n", 413, "RequestEntityTooLargeException"},
+		{"header", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", 431, "MalformedHttpRequestException"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			status, body, header, closed := s.send(t, tc.raw)
+			if status != tc.status || header.Get("x-amzn-errortype") != tc.errorName || status != 200 && !closed {
+				t.Errorf("got %d %s, closed %v", status, body, closed)
+			}
+		})
+	}
+}
+
+func TestServe_LetsARefusedClientReadWhy(t *testing.T) {
+	s := serve(t, front.Options{MaxRuntimeBody: 1 << 10})
+	body := strings.NewReader(strings.Repeat("x", 8<<20))
+	resp, err := http.Post("http://"+s.addr+"/endpoints/e", "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 400 {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+}
+
+func TestServe_ChargesAnnouncedBodies(t *testing.T) {
+	const mib = 1 << 20
+	s := serve(t, front.Options{BodyBudget: 25 * mib})
+	var waiting []net.Conn
+	for range 10 { // each announces 10 MiB and sends nothing: two fit
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 10*mib)
+		waiting = append(waiting, c)
+	}
+	refused := make(chan int, len(waiting))
+	for _, c := range waiting {
+		go func() {
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err == nil {
+				refused <- resp.StatusCode
+			}
+		}()
+	}
+	for range 8 {
+		if status := <-refused; status != 503 {
+			t.Errorf("got %d", status)
+		}
+	}
+	if n := s.BodyBytes(); n < 19*mib || n > 25*mib {
+		t.Errorf("%d bytes are charged", n)
+	}
+	if status, _, _, _ := s.send(t, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"); status != 200 {
+		t.Errorf("a small request got %d", status)
+	}
+	for _, c := range waiting {
+		c.Close()
+	}
+	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+}
+
+func TestServe_ChargesChunkedBodies(t *testing.T) {
+	s := serve(t, front.Options{BodyBudget: 1 << 20})
+	c := s.dial(t)
+	go func() {
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+		chunk := "400\r\n" + strings.Repeat("x", 1024) + "\r\n"
+		for range 4 << 10 {
+			if _, err := io.WriteString(c, chunk); err != nil {
+				return
+			}
+		}
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 503 {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+}
+
+func TestServe_GivesChargesBackAfterEachRequest(t *testing.T) {
+	s := serve(t, front.Options{})
+	for _, path := range []string{"/endpoints/e", "/"} {
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", path, 500<<10, strings.Repeat("x", 500<<10))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+	}
+}
+
+func TestServe_TimesOutSlowClients(t *testing.T) {
+	s := serve(t, front.Options{HeaderTimeout: 50 * time.Millisecond, BodyTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond})
+	for name, raw := range map[string]string{
+		"header":          "POST /endpoints/e HTTP/1.1\r\nHo",
+		"body":            "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+		"body of control": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, body, _, closed := s.send(t, raw); status != 408 || !closed {
+				t.Errorf("got %d %s, closed %v", status, body, closed)
+			}
+		})
+	}
+	t.Run("idle", func(t *testing.T) {
+		c := s.dial(t)
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n")
+		if all, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 200") {
+			t.Errorf("%v, %q", err, all)
+		}
+	})
+}
+
+func TestServe_CountsHandedConnectionsToo(t *testing.T) {
+	release := make(chan struct{})
+	s := serve(t, front.Options{MaxConnections: 2, Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-release
+	})})
+	for range 2 {
+		c := s.dial(t)
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := bufio.NewReader(c).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := s.dial(t)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 503 || !json.Valid(b) {
+		t.Errorf("got %d %s, %v", resp.StatusCode, b, err)
+	}
+	close(release)
+	eventually(t, "places are free again", func() bool { return s.Connections() == 0 })
+}
+
+func TestServe_DrainsBothSides(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	wait := func() { entered <- struct{}{}; <-release }
+	s := serve(t, front.Options{
+		Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { wait(); ctx.WriteString("done") },
+		Control: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { wait(); io.WriteString(w, "done") }),
+	})
+	bodies := make(chan string, 2)
+	for _, path := range []string{"/endpoints/e", "/"} {
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: a\r\n\r\n", path)
+		<-entered
+		go func() {
+			all, _ := io.ReadAll(c)
+			bodies <- string(all)
+		}()
+	}
+	s.stop()
+	eventually(t, "the listener is closed", func() bool {
+		c, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(release)
+	for range 2 {
+		if b := <-bodies; !strings.HasSuffix(b, "done") || !strings.Contains(b, "Connection: close\r\n") {
+			t.Errorf("got %q", b)
+		}
+	}
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestServe_CutsOffWhatDoesNotEnd(t *testing.T) {
+	entered := make(chan struct{})
+	s := serve(t, front.Options{DrainTimeout: 50 * time.Millisecond, Control: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+	})})
+	c := s.dial(t)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	<-entered
+	s.stop()
+	if err := <-s.ended; err == nil {
+		t.Error("nothing is said of the connection that was cut off")
+	}
+}
+
+// eventually returns once what others do has made ok true.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !ok(); <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in 10 s: %s", what)
+		}
+	}
+}
