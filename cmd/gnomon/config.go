@@ -243,6 +243,18 @@ func (c *config) buckets() map[string]string {
 // keysPath is where the access keys are.
 func (c *config) keysPath() string { return filepath.Join(c.DataDir, "access-keys.json") }
 
+// urlPath is where a running server says how it is reached.
+func (c *config) urlPath() string { return filepath.Join(c.DataDir, "url") }
+
+// running returns where a server over the data directory is reached: where it says, or else where the configuration
+// would have it.
+func (c *config) running() string {
+	if b, err := os.ReadFile(c.urlPath()); err == nil {
+		return string(b)
+	}
+	return c.url()
+}
+
 // url is where clients on this machine reach the server.
 func (c *config) url() string {
 	host, port, err := net.SplitHostPort(c.Listen)

@@ -54,9 +54,9 @@ func environment(c *config, key access.Key) []string {
 		"AWS_DEFAULT_REGION=" + c.Region,
 	}
 	for _, s := range endpointServices {
-		lines = append(lines, "AWS_ENDPOINT_URL_"+strings.ToUpper(s)+"="+c.url())
+		lines = append(lines, "AWS_ENDPOINT_URL_"+strings.ToUpper(s)+"="+c.running())
 	}
-	return append(lines, "GNOMON_URL="+c.url(), "GNOMON_ROLE_ARN="+c.role())
+	return append(lines, "GNOMON_URL="+c.running(), "GNOMON_ROLE_ARN="+c.role())
 }
 
 // writeProfile writes a profile into AWS's two files, in the places where AWS's own tools look for them.
@@ -69,7 +69,7 @@ func writeProfile(c *config, key access.Key, name string) error {
 	secretPath := cmp.Or(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), filepath.Join(home, ".aws", "credentials"))
 	services := []string{}
 	for _, s := range endpointServices {
-		services = append(services, s+" =", "  endpoint_url = "+c.url())
+		services = append(services, s+" =", "  endpoint_url = "+c.running())
 	}
 	section := "profile " + name
 	if name == "default" {
@@ -83,7 +83,7 @@ func writeProfile(c *config, key access.Key, name string) error {
 	if err != nil {
 		return fmt.Errorf("write profile: %w", err)
 	}
-	fmt.Printf("Profile %q is written to %s and %s.\nClients older than 2023 do not know per-service endpoints in profiles; give them --endpoint-url %s.\n", name, configPath, secretPath, c.url())
+	fmt.Printf("Profile %q is written to %s and %s.\nClients older than 2023 do not know per-service endpoints in profiles; give them --endpoint-url %s.\n", name, configPath, secretPath, c.running())
 	return nil
 }
 

@@ -33,7 +33,7 @@ func (r *reportCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w; the report is asked for with the access key in the data directory", err)
 	}
-	base := c.url()
+	base := c.running()
 	if r.URL != "" {
 		base = r.URL
 	}

@@ -78,6 +78,10 @@ func serve(ctx context.Context, c *config, ln net.Listener, log *slog.Logger) er
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
+	if err := writeURL(c); err != nil {
+		return errors.Join(err, h.close())
+	}
+	defer os.Remove(c.urlPath())
 	log.Info("serving", "url", c.url(), "data", c.DataDir, "auth", c.Auth)
 	return errors.Join(h.run(ctx, ln), h.close())
 }
@@ -99,6 +103,18 @@ func lockData(dir string) (func(), error) {
 		return nil, fmt.Errorf("lock data directory %s: %w", dir, err)
 	}
 	return func() { f.Close() }, nil
+}
+
+// writeURL tells commands that are run beside the server where it is: its port may have been left to the system.
+func writeURL(c *config) error {
+	temp := c.urlPath() + ".new"
+	if err := os.WriteFile(temp, []byte(c.url()), 0o600); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Rename(temp, c.urlPath()); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
 }
 
 // build puts the rooms together. It starts nothing. When it fails, what it returns must be closed all the same.

@@ -1,0 +1,34 @@
+# The two commands of the README are demo and test; each does its own set-up. CONTRIBUTING.md tells of the others.
+
+GO ?= go
+BIN := bin
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo test check bench generate clean
+
+build:
+	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver
+	$(GO) build -o $(BIN)/gnomon-demo ./examples/demo
+
+# A whole shadow test on this machine: two models are trained, hosted, compared and exchanged.
+demo: build
+	$(GO) run ./examples/train --out $(BIN)/models
+	$(BIN)/gnomon demo
+
+# Everything that can be tested on this machine. What the machine lacks is skipped with a message. The race detector
+# needs cgo.
+test: check
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+
+check:
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+
+bench: build
+	$(GO) run ./bench
+
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf $(BIN)

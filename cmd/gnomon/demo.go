@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// A demoCommand runs the demo, a program of its own beside this one: it is a client, and what it brings along (the AWS
+// SDK, a data set) has no place in the server.
+type demoCommand struct {
+	Args []string `arg:"" optional:"" passthrough:"" help:"Flags of the demo; -h lists them."`
+}
+
+// Run runs gnomon-demo.
+func (d *demoCommand) Run(ctx context.Context) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the demo: %w", err)
+	}
+	path := filepath.Join(filepath.Dir(exe), "gnomon-demo")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the demo is not beside gnomon (%s): \"make demo\" in a checkout builds and runs it", path)
+	}
+	c := exec.CommandContext(ctx, path, d.Args...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	c.WaitDelay = 30 * time.Second
+	return c.Run()
+}
