@@ -24,7 +24,8 @@ type instance struct {
 	spec Spec            // host.mu guards it: Ensure changes the class
 	view gnomon.Instance // host.mu guards it; only run changes it, but Stop enters Stopping
 
-	served bool // was in service at least once; only run uses it
+	served bool  // was in service at least once; only run uses it
+	died   error // how the server last ended by itself; only run uses it
 }
 
 func newInstance(h *Host, s Spec) *instance {
@@ -75,6 +76,9 @@ func (i *instance) live() {
 		}
 		if i.ctx.Err() != nil {
 			return
+		}
+		if _, ok := errors.AsType[*exitError](err); ok {
+			i.died = err
 		}
 		wait := pause.next()
 		if f, ok := i.hopeless(err, time.Now().Add(wait), deadline); ok {
@@ -161,7 +165,7 @@ func (i *instance) watch(address string, deadline time.Time) error {
 				deadline = time.Now().Add(o.Patience)
 				i.leave(fmt.Sprintf("%d bad pings in a row: %v", bad, err))
 			}
-			tick.Reset(min(o.StartingPing, o.PingInterval))
+			tick.Reset(min(time.Second, o.PingInterval))
 		}
 	}
 }
@@ -185,13 +189,14 @@ func (i *instance) hopeless(err error, next, deadline time.Time) (gnomon.Failure
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f.Failure, true
 	}
-	if _, ok := errors.AsType[*pingError](err); ok {
-		return gnomon.Failure{Kind: gnomon.FailedPing, Detail: err.Error()}, true
-	}
-	if next.Before(deadline) {
+	_, silent := errors.AsType[*pingError](err)
+	if !silent && next.Before(deadline) {
 		return gnomon.Failure{}, false
 	}
-	if _, ok := errors.AsType[*exitError](err); ok {
+	if silent && i.died != nil {
+		err = i.died // time ran out while it was started once more; why it died before says more
+	}
+	if _, ok := errors.AsType[*exitError](err); ok || silent {
 		return gnomon.Failure{Kind: gnomon.FailedPing, Detail: err.Error()}, true
 	}
 	return gnomon.Failure{Kind: gnomon.FailedImage, Detail: err.Error()}, true

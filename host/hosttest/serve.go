@@ -1,0 +1,160 @@
+package hosttest
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// The modes of [Serve], given to it as HOSTTEST_MODE.
+const (
+	Well     = ""
+	Deaf     = "deaf"     // its pings are never good
+	Broken   = "broken"   // ends at once, with last words
+	Stubborn = "stubborn" // does not end on SIGTERM
+	Chatty   = "chatty"   // floods its log
+)
+
+// Serve is a model server after SageMaker's contract that does what the suite asks for. It returns the process's exit
+// status.
+func Serve(args []string) int {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	port := flags.String("port", "8080", "")
+	model := flags.String("model-dir", "/opt/ml/model", "")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	mode := os.Getenv("HOSTTEST_MODE")
+	if mode == Broken {
+		fmt.Fprintln(os.Stderr, "cannot load the model: it is broken")
+		return 3
+	}
+	terms := make(chan os.Signal, 1)
+	signal.Notify(terms, syscall.SIGTERM)
+	l, err := net.Listen("tcp", ":"+*port)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 4
+	}
+	fmt.Println("listening on", *port)
+	if mode == Chatty {
+		go flood()
+	}
+	go http.Serve(l, routes(mode, *model))
+	for range terms {
+		fmt.Println("got SIGTERM")
+		if mode != Stubborn {
+			fmt.Println("goodbye")
+			return 0
+		}
+	}
+	return 0
+}
+
+func flood() {
+	line := make([]byte, 4096)
+	for i := range line {
+		line[i] = 'x'
+	}
+	line[len(line)-1] = '\n'
+	for {
+		os.Stdout.Write(line)
+	}
+}
+
+func routes(mode, model string) http.Handler {
+	var sick atomic.Bool
+	sick.Store(mode == Deaf)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) {
+		if sick.Load() {
+			http.Error(w, "not well", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("POST /invocations", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "answer") })
+	mux.HandleFunc("POST /sick", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
+	mux.HandleFunc("POST /well", func(http.ResponseWriter, *http.Request) { sick.Store(false) })
+	mux.HandleFunc("POST /pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getpid()) })
+	mux.HandleFunc("POST /crash", func(http.ResponseWriter, *http.Request) { time.AfterFunc(time.Millisecond, func() { os.Exit(5) }) })
+	mux.HandleFunc("POST /env", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(os.Environ()) })
+	mux.HandleFunc("POST /open", openFiles)
+	mux.HandleFunc("POST /fork", fork)
+	mux.HandleFunc("POST /work", work)
+	mux.HandleFunc("POST /files", func(w http.ResponseWriter, r *http.Request) {
+		json.NewEncoder(w).Encode(readTree(filepath.Dir(model)))
+	})
+	return mux
+}
+
+// readTree returns the files under the folder of all artifacts, by path.
+func readTree(dir string) map[string]string {
+	files := make(map[string]string)
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, path)
+		b, err := os.ReadFile(path)
+		files[rel] = string(b)
+		return err
+	})
+	return files
+}
+
+// openFiles tells which descriptors the server was started with: those that are neither its log's nor of its own.
+func openFiles(w http.ResponseWriter, _ *http.Request) {
+	var open []string
+	for fd := range 1024 {
+		to, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		if err == nil {
+			open = append(open, to)
+		}
+	}
+	json.NewEncoder(w).Encode(open)
+}
+
+// fork starts a process that leaves the server's session and its parent, and tells its ID.
+func fork(w http.ResponseWriter, _ *http.Request) {
+	out, err := exec.Command("setsid", "sh", "-c", `sleep 600 >/dev/null 2>&1 & echo $!`).Output()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Write(out)
+}
+
+// work keeps as many processors busy as asked for, for a time, and tells how many rounds it made.
+func work(w http.ResponseWriter, r *http.Request) {
+	threads, _ := strconv.Atoi(r.FormValue("threads"))
+	d, _ := time.ParseDuration(r.FormValue("for"))
+	var rounds atomic.Int64
+	done := make(chan struct{})
+	end := time.Now().Add(d)
+	for range threads {
+		go func() {
+			n, x := int64(0), uint64(1)
+			for ; time.Now().Before(end); n++ {
+				for range 10_000 {
+					x = x*6364136223846793005 + 1442695040888963407
+				}
+			}
+			rounds.Add(n + int64(x&1))
+			done <- struct{}{}
+		}()
+	}
+	for range threads {
+		<-done
+	}
+	fmt.Fprint(w, rounds.Load())
+}
