@@ -37,7 +37,7 @@ type ExperimentView struct {
 // Create makes an experiment, and its endpoint if there is none of that name. Everything that can be known to be wrong
 // is refused now, and nothing is kept then.
 func (s Experiments) Create(ctx context.Context, r NewExperiment) (*gnomon.Experiment, error) {
-	if err := s.free(ctx, r.Name); err != nil {
+	if err := s.Free(ctx, r.Name); err != nil {
 		return nil, err
 	}
 	x, err := s.plan(r)
@@ -65,8 +65,9 @@ func (s Experiments) Create(ctx context.Context, r NewExperiment) (*gnomon.Exper
 	return x, nil
 }
 
-// free refuses a name that is taken, before anything else about the request is looked at.
-func (s Experiments) free(ctx context.Context, name gnomon.ExperimentName) error {
+// Free returns an error that is InUse if the name is taken. That is told before anything else that may be wrong with a
+// request.
+func (s Experiments) Free(ctx context.Context, name gnomon.ExperimentName) error {
 	return s.Plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
 		_, err := tx.Experiments.Get(string(name))
 		if errors.Is(err, gnomon.NotFound) {

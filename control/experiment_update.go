@@ -175,7 +175,8 @@ func (s Experiments) changeCreated(tx *gnomon.Tx, x *gnomon.Experiment, u Experi
 		if err := s.Plane.Rules.role(x.Role, gnomon.WriteCaptures); err != nil {
 			return err
 		}
-		x.Capture = u.Capture
+		x.Capture = new(*u.Capture)
+		x.Capture.Role = x.Role // it cannot be changed, so the update does not name it
 	}
 	if len(u.Variants) == 0 {
 		x.Shadow.Name = shadow
