@@ -26,8 +26,8 @@ type API struct {
 
 var _ sagemaker.Handler = (*API)(nil)
 
-// New returns the face of those services. The partition appears in every ARN that is answered.
-func New(m control.Models, c control.EndpointConfigs, e control.Endpoints, x control.Experiments, t control.Tags, p gnomon.Partition) *API {
+// New returns the face of those services. The partition, which must be theirs, appears in every ARN that is answered.
+func New(p gnomon.Partition, m control.Models, c control.EndpointConfigs, e control.Endpoints, x control.Experiments, t control.Tags) *API {
 	return &API{
 		models:      models{m, p},
 		configs:     configs{c, p},
