@@ -1,0 +1,274 @@
+package router_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"gnomon"
+	"gnomon/router"
+)
+
+func TestLeg_SurvivesConnectionsThatTheModelCloses(t *testing.T) {
+	var opened atomic.Int64
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		opened.Add(1)
+		body, err := take(br)
+		if err != nil {
+			return
+		}
+		reply(c, body) // and hang up, without having said so
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	for i := range 200 {
+		if got := s.invoke(t, fmt.Sprint(i)); got.status != 200 || got.body != fmt.Sprint(i) {
+			t.Fatalf("request %d: got %d %q", i, got.status, got.body)
+		}
+	}
+	if n := opened.Load(); n < 200 {
+		t.Errorf("%d connections for 200 requests: nothing was stale", n)
+	}
+}
+
+func TestLeg_RetriesOnAConnectionThatDiesWithTheRequest(t *testing.T) {
+	var requests atomic.Int64
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil || requests.Add(1) == 2 {
+				return // the second request finds the connection good, and then it is closed
+			}
+			reply(c, body)
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	for _, body := range []string{"a", "b", "c"} {
+		if got := s.invoke(t, body); got.body != body {
+			t.Fatalf("got %d %q", got.status, got.body)
+		}
+	}
+	if n := requests.Load(); n != 4 {
+		t.Errorf("the model saw %d requests", n)
+	}
+}
+
+func TestLeg_RetriesOnceOnly(t *testing.T) {
+	var requests atomic.Int64
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil || requests.Add(1) > 1 {
+				return
+			}
+			reply(c, body)
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	s.invoke(t, "a")
+	if got := s.invoke(t, "b"); got.status != 424 {
+		t.Errorf("got %d %q", got.status, got.body)
+	}
+	if n := requests.Load(); n != 3 {
+		t.Errorf("the model saw %d requests", n)
+	}
+}
+
+func TestLeg_NeverTakesASurplusAnswerForItsOwn(t *testing.T) {
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			text := "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+			fmt.Fprintf(c, text+text, len(body), body, len(body)+4, "not "+body)
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	for i := range 200 {
+		if got := s.invoke(t, fmt.Sprint(i)); got.body != fmt.Sprint(i) {
+			t.Fatalf("request %d got %q", i, got.body)
+		}
+	}
+}
+
+func TestLeg_NeverTakesALateSurplusAnswerForItsOwn(t *testing.T) {
+	sent := make(chan struct{})
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			reply(c, body)
+			<-sent // the caller has its answer
+			reply(c, "surplus of "+body)
+			sent <- struct{}{}
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	for _, body := range []string{"a", "b", "c"} {
+		if got := s.invoke(t, body); got.body != body {
+			t.Fatalf("%s got %q", body, got.body)
+		}
+		sent <- struct{}{}
+		<-sent
+	}
+}
+
+func TestLeg_SkipsInterimAnswers(t *testing.T) {
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			io.WriteString(c, "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+			reply(c, body)
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	for _, body := range []string{"a", "b"} {
+		if got := s.invoke(t, body); got.body != body || got.header.Get("Link") != "" {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
+func TestLeg_TakesEveryFramingOfAnAnswer(t *testing.T) {
+	for name, text := range map[string]string{
+		"length":        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+		"chunks":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+		"until closing": "HTTP/1.0 200 OK\r\n\r\nhello",
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := raw(t, func(c net.Conn, br *bufio.Reader) {
+				if _, err := take(br); err == nil {
+					io.WriteString(c, text)
+				}
+			})
+			s := newSystem(t, router.Options{})
+			s.Publish(routes(address))
+			for range 2 {
+				if got := s.invoke(t, "x"); got.status != 200 || got.body != "hello" {
+					t.Errorf("got %d %q", got.status, got.body)
+				}
+			}
+		})
+	}
+}
+
+func TestLeg_TakesAnAnswerToARequestThatIsNotReadToItsEnd(t *testing.T) {
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		if _, err := http.ReadRequest(br); err != nil {
+			return
+		}
+		io.WriteString(c, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+		c.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, br)
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(address))
+	got := s.invoke(t, strings.Repeat("x", 4<<20))
+	if f := failureOf(t, got); got.status != 424 || *f.OriginalStatusCode != 413 || f.OriginalMessage != "no" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+}
+
+func TestLeg_TriesAnotherInstanceWhenOneTakesNoConnection(t *testing.T) {
+	gone := listen(t)
+	gone.Close()
+	s := newSystem(t, router.Options{})
+	s.Publish(mirrored(routes(gone.Addr().String(), model(t, echo)), 1, model(t, echo)))
+	for range 20 {
+		if got := s.invoke(t, "x"); got.status != 200 {
+			t.Fatalf("got %d %s", got.status, got.body)
+		}
+	}
+	s.counts.mirror("m").wait(t)
+	if n := s.counts.mirror("m").begun.Load(); n != 20 {
+		t.Errorf("%d of 20 requests are in the accounting", n)
+	}
+	for i := range 2 {
+		if n := s.InFlight(instance("main", i)); n != 0 {
+			t.Errorf("%d claims are left of instance %d", n, i)
+		}
+	}
+}
+
+func TestLeg_IsRefusedWhenAllInstancesAreFull(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	address := model(t, func(w http.ResponseWriter, r *http.Request) { entered <- struct{}{}; <-release })
+	s := newSystem(t, router.Options{MaxInFlight: 2})
+	s.Publish(routes(address))
+	var waiting sync.WaitGroup
+	for range 2 {
+		waiting.Go(func() { s.invoke(t, "x") })
+		<-entered
+	}
+	if n := s.InFlight(instance("main", 0)); n != 2 {
+		t.Errorf("%d in flight", n)
+	}
+	if got := s.invoke(t, "x"); got.status != 503 || failureOf(t, got).Type != "ServiceUnavailable" {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	if leg := s.counts.legs(plainSeries()).latest(); leg.Fault != gnomon.FaultNoInstance {
+		t.Errorf("recorded %+v", leg)
+	}
+	close(release)
+	waiting.Wait()
+}
+
+func TestLeg_GoesToTheInstanceWithTheFewestRequests(t *testing.T) {
+	entered, release := make(chan int), make(chan struct{})
+	r := routes()
+	v := variant("main")
+	v.Routing = gnomon.LeastOutstandingRequests
+	for i := range 3 {
+		address := model(t, func(w http.ResponseWriter, r *http.Request) { entered <- i; <-release })
+		v.Instances = append(v.Instances, gnomon.InstanceRoute{ID: instance("main", i), Address: address})
+	}
+	r.Endpoints[0].Production[0] = v
+	s := newSystem(t, router.Options{})
+	s.Publish(r)
+	var waiting sync.WaitGroup
+	var seen [3]int
+	for range 9 {
+		waiting.Go(func() { s.invoke(t, "x") })
+		seen[<-entered]++
+	}
+	if seen != [3]int{3, 3, 3} {
+		t.Errorf("the instances got %v", seen)
+	}
+	close(release)
+	waiting.Wait()
+}
+
+func TestLeg_LargeBodiesPassBothWays(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	s.Publish(mirrored(routes(model(t, echo)), 1, model(t, echo)))
+	for _, n := range []int{0, 1, 4095, 4096, 70 << 10, 5 << 20} {
+		body := strings.Repeat("abcdefg", n/7+1)[:n]
+		if got := s.invoke(t, body); got.body != "echo:"+body {
+			t.Fatalf("%d bytes: got %d, %d bytes", n, got.status, len(got.body))
+		}
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	if n := m.of(gnomon.BucketMirrored); n != 6 {
+		t.Errorf("%d copies were answered", n)
+	}
+	eventually(t, "the memory is given back", func() bool { return s.Stats().MirrorMemory == 0 })
+}
