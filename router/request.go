@@ -92,7 +92,7 @@ func (q *request) parseHeaders(block []byte) bool {
 		line := block[:end+1]
 		block = block[end+1:]
 		colon := bytes.IndexByte(line, ':')
-		if colon < 0 {
+		if colon < 1 {
 			continue
 		}
 		if i := fieldOf(line[:colon]); i >= 0 {

@@ -1,0 +1,363 @@
+package router_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gnomon"
+	"gnomon/router"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tally is what the buckets hold, without the empty ones.
+func (b *buckets) tally() map[gnomon.Bucket]int64 {
+	all := make(map[gnomon.Bucket]int64)
+	for name, n := range b.ends {
+		if v := n.Load(); v > 0 {
+			all[name] = v
+		}
+	}
+	return all
+}
+
+// bad are shadows with whatever can be wrong with one, and the bucket of each copy.
+func bad(t *testing.T) map[string]struct {
+	address string
+	bucket  gnomon.Bucket
+} {
+	gone := listen(t)
+	gone.Close()
+	type shadow = struct {
+		address string
+		bucket  gnomon.Bucket
+	}
+	return map[string]shadow{
+		"hung":     {raw(t, func(c net.Conn, br *bufio.Reader) { io.Copy(io.Discard, br) }), gnomon.BucketShadowTimeout},
+		"not read": {raw(t, func(c net.Conn, br *bufio.Reader) { <-t.Context().Done() }), gnomon.BucketShadowTimeout},
+		"dripping": {raw(t, func(c net.Conn, br *bufio.Reader) {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+			for err := error(nil); err == nil; _, err = io.WriteString(c, "x") {
+				<-time.After(5 * time.Millisecond)
+			}
+		}), gnomon.BucketShadowTimeout},
+		"reset": {raw(t, func(c net.Conn, br *bufio.Reader) { take(br); c.(*net.TCPConn).SetLinger(0) }), gnomon.BucketShadowUnreachable},
+		"gone":  {gone.Addr().String(), gnomon.BucketShadowUnreachable},
+		"garbage": {raw(t, func(c net.Conn, br *bufio.Reader) {
+			take(br)
+			io.WriteString(c, "\x00\x01\x02 garbage \r\n\r\n")
+		}), gnomon.BucketShadowError},
+		"endless": {raw(t, func(c net.Conn, br *bufio.Reader) {
+			take(br)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+			for err := error(nil); err == nil; _, err = io.WriteString(c, "400\r\n"+strings.Repeat("x", 1024)+"\r\n") {
+			}
+		}), gnomon.BucketShadowError},
+		"endless header": {raw(t, func(c net.Conn, br *bufio.Reader) {
+			take(br)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+			for err := error(nil); err == nil; _, err = io.WriteString(c, "X-A: b\r\n") {
+			}
+		}), gnomon.BucketShadowError},
+		"huge": {raw(t, func(c net.Conn, br *bufio.Reader) {
+			take(br)
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+			io.Copy(io.Discard, br)
+		}), gnomon.BucketShadowError},
+		"failing": {model(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), gnomon.BucketShadowError},
+	}
+}
+
+func TestMirror_BadShadowsDoNothingToProduction(t *testing.T) {
+	production := model(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		echo(w, r)
+	})
+	for name, shadow := range bad(t) {
+		t.Run(name, func(t *testing.T) {
+			opts := router.Options{
+				ShadowTimeout: 100 * time.Millisecond, MaxShadowAnswer: 64 << 10, MirrorWorkers: 8,
+				BreakerFaults: 1 << 30, // every copy is to be sent
+			}
+			s, alone := newSystem(t, opts), newSystem(t, opts)
+			s.Publish(mirrored(routes(production), 1, shadow.address))
+			alone.Publish(routes(production))
+			const n = 32
+			for i := range n {
+				body := strings.Repeat(fmt.Sprint(i, " "), 1000)
+				with, without := s.invoke(t, body), alone.invoke(t, body)
+				with.header.Del("Date")
+				without.header.Del("Date")
+				if with.status != without.status || with.body != without.body || !cmp.Equal(with.header, without.header) {
+					t.Fatalf("request %d: with the shadow %d %d bytes %v; without %d %d bytes %v", i,
+						with.status, len(with.body), with.header, without.status, len(without.body), without.header)
+				}
+			}
+			m := s.counts.mirror("m")
+			m.wait(t)
+			if diff := cmp.Diff(map[gnomon.Bucket]int64{shadow.bucket: n}, m.tally()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if legs := s.counts.legs(shadeSeries()).n.Load(); legs != n {
+				t.Errorf("%d shadow legs are recorded", legs)
+			}
+			eventually(t, "the memory is given back", func() bool { return s.Stats().MirrorMemory == 0 })
+		})
+	}
+}
+
+func shadeSeries() gnomon.Series {
+	return gnomon.Series{EndpointID: "e1", Endpoint: "e", Variant: "shade", Mirror: "m"}
+}
+
+func testedSeries() gnomon.Series {
+	s := plainSeries()
+	s.Mirror = "m"
+	return s
+}
+
+func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
+	var turn atomic.Int64
+	shadow := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			switch turn.Add(1) % 5 {
+			case 0:
+				return
+			case 1:
+				io.WriteString(c, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+			case 2:
+				io.WriteString(c, "nonsense\r\n\r\n")
+				return
+			default:
+				reply(c, body)
+			}
+		}
+	})
+	s := newSystem(t, router.Options{MirrorQueue: 8, MirrorWorkers: 2, MaxShadowBody: 100, BreakerFaults: 3, BreakerPause: 5 * time.Millisecond})
+	s.Publish(mirrored(routes(model(t, echo)), 0.7, shadow))
+	m := s.counts.mirror("m")
+	done, watched := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(watched)
+		for {
+			if ended, begun := m.sum(); ended > begun {
+				t.Errorf("%d requests have begun, %d are in a bucket", begun, ended)
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(100 * time.Microsecond):
+			}
+		}
+	}()
+	const callers, each = 8, 250
+	var calling sync.WaitGroup
+	for range callers {
+		calling.Go(func() {
+			for i := range each {
+				body := strings.Repeat("x", 1+i%10*12)
+				if got := s.invoke(t, body); got.body != "echo:"+body {
+					t.Errorf("got %d %q", got.status, got.body)
+				}
+			}
+		})
+	}
+	calling.Wait()
+	m.wait(t)
+	close(done)
+	<-watched
+	if _, begun := m.sum(); begun != callers*each {
+		t.Errorf("%d requests have begun", begun)
+	}
+	if n := s.counts.legs(testedSeries()).n.Load(); n != callers*each {
+		t.Errorf("%d production legs are under test", n)
+	}
+	got := m.tally()
+	sent := got[gnomon.BucketMirrored] + got[gnomon.BucketShadowError] + got[gnomon.BucketShadowTimeout] + got[gnomon.BucketShadowUnreachable]
+	if n := s.counts.legs(shadeSeries()).n.Load(); n != sent {
+		t.Errorf("%d shadow legs, but %v", n, got)
+	}
+	for _, b := range []gnomon.Bucket{gnomon.BucketMirrored, gnomon.BucketShadowError, gnomon.BucketSampledOut, gnomon.BucketTooLarge} {
+		if got[b] == 0 {
+			t.Errorf("no request is in %s: %v", b, got)
+		}
+	}
+}
+
+// stuck is a shadow that answers nothing until it is released, and says when it is asked.
+func stuck(t *testing.T) (address string, entered chan struct{}, release func()) {
+	entered, released := make(chan struct{}, 1000), make(chan struct{})
+	release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(release)
+	return model(t, func(w http.ResponseWriter, r *http.Request) { entered <- struct{}{}; <-released }), entered, release
+}
+
+func TestMirror_NamesWhyARequestIsNotCopied(t *testing.T) {
+	production := model(t, echo)
+	for _, tc := range []struct {
+		bucket gnomon.Bucket
+		opts   router.Options
+		change func(*gnomon.MirrorRoute)
+	}{
+		{gnomon.BucketSampledOut, router.Options{}, func(m *gnomon.MirrorRoute) { m.Fraction = 0 }},
+		{gnomon.BucketTooLarge, router.Options{MaxShadowBody: 3}, func(m *gnomon.MirrorRoute) {}},
+		{gnomon.BucketStopped, router.Options{}, func(m *gnomon.MirrorRoute) { m.Paused = true }},
+		{gnomon.BucketStopped, router.Options{}, func(m *gnomon.MirrorRoute) { m.Until = time.Now().Add(-time.Second) }},
+		{gnomon.BucketShadowNotReady, router.Options{}, func(m *gnomon.MirrorRoute) { m.Shadow.Instances = nil }},
+		{gnomon.BucketQueueFull, router.Options{MirrorMemory: 3}, func(m *gnomon.MirrorRoute) {}},
+	} {
+		t.Run(string(tc.bucket), func(t *testing.T) {
+			s := newSystem(t, tc.opts)
+			r := mirrored(routes(production), 1, model(t, echo))
+			tc.change(r.Endpoints[0].Mirror)
+			s.Publish(r)
+			for range 5 {
+				s.invoke(t, "body")
+			}
+			if diff := cmp.Diff(map[gnomon.Bucket]int64{tc.bucket: 5}, s.counts.mirror("m").tally()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			series := testedSeries()
+			if tc.bucket == gnomon.BucketStopped {
+				series = plainSeries()
+			}
+			if n := s.counts.legs(series).n.Load(); n != 5 {
+				t.Errorf("%d production legs in %+v", n, series)
+			}
+		})
+	}
+}
+
+func TestMirror_CountsWhatDoesNotFitItsQueue(t *testing.T) {
+	address, entered, release := stuck(t)
+	s := newSystem(t, router.Options{MirrorQueue: 2, MirrorWorkers: 1})
+	s.Publish(mirrored(routes(model(t, echo)), 1, address))
+	s.invoke(t, "x")
+	<-entered
+	for range 5 {
+		s.invoke(t, "x")
+	}
+	m := s.counts.mirror("m")
+	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 3}, m.tally()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	got := s.Stats().Mirrors[0]
+	if got.Waiting != 2 || got.Busy != 1 || got.Breaker != router.BreakerClosed {
+		t.Errorf("%+v", got)
+	}
+	release()
+	m.wait(t)
+	if n := m.of(gnomon.BucketMirrored); n != 3 {
+		t.Errorf("%d copies were answered", n)
+	}
+}
+
+func TestMirror_HoldsItsRate(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	r := mirrored(routes(model(t, echo)), 1, model(t, echo))
+	r.Endpoints[0].Mirror.MaxRate = 0.01
+	s.Publish(r)
+	for range 10 {
+		s.invoke(t, "x")
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketMirrored: 1, gnomon.BucketRateCapped: 9}, m.tally()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMirror_BreakerSparesAShadowThatIsGone(t *testing.T) {
+	var broken atomic.Bool
+	broken.Store(true)
+	address := raw(t, func(c net.Conn, br *bufio.Reader) {
+		for !broken.Load() {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			reply(c, body)
+		}
+	})
+	s := newSystem(t, router.Options{BreakerFaults: 3, BreakerPause: 20 * time.Millisecond, MirrorWorkers: 1})
+	s.Publish(mirrored(routes(model(t, echo)), 1, address))
+	m := s.counts.mirror("m")
+	for range 3 {
+		s.invoke(t, "x")
+		m.wait(t)
+	}
+	if got := s.Stats().Mirrors[0].Breaker; got == router.BreakerClosed {
+		t.Fatalf("the breaker is %s", got)
+	}
+	eventually(t, "a request that is not copied", func() bool {
+		s.invoke(t, "x")
+		return m.of(gnomon.BucketShadowNotReady) > 0
+	})
+	broken.Store(false)
+	eventually(t, "a probe that closes the breaker", func() bool {
+		s.invoke(t, "x")
+		m.wait(t)
+		return s.Stats().Mirrors[0].Breaker == router.BreakerClosed
+	})
+	before := m.of(gnomon.BucketMirrored)
+	s.invoke(t, "x")
+	m.wait(t)
+	if m.of(gnomon.BucketMirrored) != before+1 {
+		t.Errorf("still not copied: %v", m.tally())
+	}
+}
+
+func TestMirror_AnswersHaveAMemoryBudget(t *testing.T) {
+	huge := model(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1<<20)) })
+	s := newSystem(t, router.Options{MirrorMemory: 100 << 10})
+	s.Publish(mirrored(routes(model(t, echo)), 1, huge))
+	for range 3 {
+		s.invoke(t, "x")
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 3}, m.tally()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	eventually(t, "the memory is given back", func() bool { return s.Stats().MirrorMemory == 0 })
+}
+
+func TestMirror_CopiesTheSourceVariantOnly(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	r := mirrored(routes(model(t, echo)), 1, model(t, echo))
+	r.Endpoints[0].Production = append(r.Endpoints[0].Production, variant("other", model(t, echo)))
+	s.Publish(r)
+	for range 3 {
+		s.invoke(t, "x", "X-Amzn-SageMaker-Target-Variant: other")
+	}
+	s.invoke(t, "x", "X-Amzn-SageMaker-Target-Variant: main")
+	if n := s.counts.mirror("m").begun.Load(); n != 1 {
+		t.Errorf("%d requests are in the accounting", n)
+	}
+}
+
+func TestMirror_MeasuresBothLegsFromTheirRequest(t *testing.T) {
+	const pause = 30 * time.Millisecond
+	slow := func(w http.ResponseWriter, r *http.Request) { <-time.After(pause); echo(w, r) }
+	s := newSystem(t, router.Options{MirrorWorkers: 1})
+	s.Publish(mirrored(routes(model(t, echo)), 1, model(t, slow)))
+	for range 4 { // the last waits for three others before it is sent
+		s.invoke(t, "x")
+	}
+	s.counts.mirror("m").wait(t)
+	if leg := s.counts.legs(shadeSeries()).latest(); leg.ModelLatency < pause || leg.ModelLatency > 3*pause || leg.Overhead != 0 || leg.AnswerBytes != 6 {
+		t.Errorf("recorded %+v", leg)
+	}
+}
