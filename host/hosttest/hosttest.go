@@ -26,8 +26,8 @@ type Target struct {
 	Open func(t *testing.T, from *objects.Table) host.Driver
 	// Image is one that runs Serve; no image is called "unknown".
 	Image string
-	// Restarts makes it short: the target takes long to start a server.
-	Type gnomon.InstanceType // empty: ml.m5.large
+	// Type is the instance type to run on; empty: ml.m5.large.
+	Type gnomon.InstanceType
 }
 
 // A Running is a host under test, and what it tells of itself.
@@ -139,7 +139,7 @@ func (r *Running) Log(id gnomon.InstanceID) string {
 	return string(b)
 }
 
-// Call sends a request to an instance and returns the answer's body. An answer is optional when must is false.
+// Call sends a request to an instance and returns the answer's body.
 func Call(t *testing.T, i gnomon.Instance, path string) string {
 	t.Helper()
 	res, err := http.Post("http://"+i.Address+path, "text/plain", strings.NewReader("body"))

@@ -134,13 +134,19 @@ func fork(w http.ResponseWriter, _ *http.Request) {
 	w.Write(out)
 }
 
-// work keeps as many processors busy as asked for, for a time, and tells how many rounds it made.
+// Work is what the server got done while it was busy.
+type Work struct {
+	Rounds int64
+	CPU    time.Duration // of all threads together
+}
+
+// work keeps as many threads busy as asked for, for a time, and tells what they got done.
 func work(w http.ResponseWriter, r *http.Request) {
 	threads, _ := strconv.Atoi(r.FormValue("threads"))
 	d, _ := time.ParseDuration(r.FormValue("for"))
 	var rounds atomic.Int64
 	done := make(chan struct{})
-	end := time.Now().Add(d)
+	before, end := cpuTime(), time.Now().Add(d)
 	for range threads {
 		go func() {
 			n, x := int64(0), uint64(1)
@@ -156,5 +162,11 @@ func work(w http.ResponseWriter, r *http.Request) {
 	for range threads {
 		<-done
 	}
-	fmt.Fprint(w, rounds.Load())
+	json.NewEncoder(w).Encode(Work{Rounds: rounds.Load(), CPU: cpuTime() - before})
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -34,7 +34,11 @@ type groups struct {
 // one sees, as in a container, or if systemd has delegated it; any other belongs to whoever made it, and making groups
 // in it would confuse them. parent, when not empty, is a folder of version 2 that someone has set aside.
 func findGroups(parent string) groups {
-	if parent != "" {
+	switch parent {
+	case "":
+	case "off":
+		return groups{}
+	default:
 		return usable(groups{cpu: parent, memory: parent, unified: true})
 	}
 	own, err := os.ReadFile("/proc/self/cgroup")

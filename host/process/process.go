@@ -39,14 +39,16 @@ type Options struct {
 	// Strict refuses instance types that are larger than this machine. Otherwise they get all there is.
 	Strict bool
 	// Cgroup is a folder of the unified hierarchy set aside for Gnomon; empty: Gnomon's own group, if it is free to
-	// make groups there.
+	// make groups there; "off": none. Without groups, ceilings are affinity and a limit on each process's data.
 	Cgroup string
 
 	LogBytes   int64         // of one file of an instance's log; 10 MiB
 	LogFiles   int           // of an instance's log; 3
 	KeptLogs   int           // logs of instances that are gone; 50
 	CloseGrace time.Duration // from SIGTERM to SIGKILL when Gnomon ends; 5 s
-	Shim       []string      // the command that runs ShimMain; this program with the argument "shim"
+	// ShimTimeout is how long a shim may take beyond a grace, to kill and to reap, before it is killed itself; 10 s.
+	ShimTimeout time.Duration
+	Shim        []string // the command that runs ShimMain; this program with the argument "shim"
 }
 
 // A Driver runs instances as processes. It is a [host.Driver], [host.Reclasser], [host.LogReader] and [io.Closer].
@@ -71,6 +73,7 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	opts.LogFiles = cmp.Or(opts.LogFiles, 3)
 	opts.KeptLogs = cmp.Or(opts.KeptLogs, 50)
 	opts.CloseGrace = cmp.Or(opts.CloseGrace, 5*time.Second)
+	opts.ShimTimeout = cmp.Or(opts.ShimTimeout, 10*time.Second)
 	if len(opts.Shim) == 0 {
 		opts.Shim = []string{"/proc/self/exe", "shim"}
 	}
@@ -295,7 +298,7 @@ func (d *Driver) reserve(s host.Spec, f folders, sz size) (*server, error) {
 		return nil, fmt.Errorf("make control group: %w", err)
 	}
 	sv := &server{
-		id: s.ID(), folder: f, group: g, log: d.log, done: make(chan struct{}), classes: make(chan string, 1),
+		id: s.ID(), folder: f, group: g, log: d.log, patience: d.opts.ShimTimeout, done: make(chan struct{}), classes: make(chan string, 1),
 		begun: make(chan report, 1),
 	}
 	if d.groups.memory == "" {

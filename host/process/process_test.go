@@ -18,6 +18,8 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "shim":
 			os.Exit(process.ShimMain(os.Args[2:]))
+		case "host":
+			os.Exit(runHost(os.Args[2]))
 		case "serve":
 			os.Exit(hosttest.Serve(os.Args[2:]))
 		}

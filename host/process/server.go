@@ -28,7 +28,8 @@ type server struct {
 	maxBytes uint64
 	group    group
 	log      *slog.Logger
-	release  func() // gives back port and processors
+	patience time.Duration // with the shim, beyond a grace
+	release  func()        // gives back port and processors
 
 	shim   *exec.Cmd
 	last   *bytes.Buffer // what the shim itself had to say
@@ -178,9 +179,6 @@ func (s *server) hangUp() {
 	}
 }
 
-// shimWait is how long a shim may take beyond the grace. It has to kill and to reap.
-const shimWait = 10 * time.Second
-
 // stop ends the server and returns when nothing of it is left.
 func (s *server) stop(ctx context.Context, grace time.Duration) error {
 	s.send(order{Stop: &grace})
@@ -189,7 +187,7 @@ func (s *server) stop(ctx context.Context, grace time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(grace + shimWait):
+	case <-time.After(grace + s.patience):
 	}
 	s.shim.Process.Kill() // follow then ends the remains
 	select {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -95,6 +96,10 @@ func (s *shim) reclass(c gnomon.Class) string {
 
 // start starts the server, with nothing open but /dev/null and the log.
 func (s *shim) start() error {
+	// Gnomon's own parent may have left it something open, which is then open here as well.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("close what is inherited: %w", err)
+	}
 	log, err := openLog(s.plan.Log, s.plan.LogBytes, s.plan.LogFiles)
 	if err != nil {
 		return err
