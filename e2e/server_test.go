@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -77,7 +79,7 @@ func newServer(t *testing.T, config string) *server {
 
 func layOut(t *testing.T, config string) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), listen: "127.0.0.1:0"}
+	s := &server{t: t, dir: t.TempDir(), listen: freeAddress(t)}
 	objects := filepath.Join(s.data(), "objects", "models")
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		t.Fatal(err)
@@ -106,6 +108,24 @@ func layOut(t *testing.T, config string) *server {
 		s.wantNoOrphans()
 	})
 	return s
+}
+
+// lastPort is the last port that a server was given.
+var lastPort atomic.Int32
+
+// freeAddress returns one for a server to keep over all its starts. Its port is below those that the system hands out
+// to whoever asks for any, so that nobody takes it while the server is down.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 21000+lastPort.Add(1))
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
@@ -139,7 +159,7 @@ func (s *server) launch() {
 	go func() { ended <- cmd.Wait() }()
 }
 
-// await waits until the server is ready. The address is kept for the next start, as a service's would be.
+// await waits until the server is ready.
 func (s *server) await() {
 	s.t.Helper()
 	s.eventually("the server is ready", func() error {
@@ -169,7 +189,6 @@ func (s *server) await() {
 		}
 		return nil
 	})
-	s.listen = strings.TrimPrefix(s.url(), "http://")
 }
 
 // stop ends the server as an operator would, and wants it to end well.
@@ -193,7 +212,13 @@ func (s *server) kill() {
 // eventually tries f until it returns nil, for a minute.
 func (s *server) eventually(what string, f func() error) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	s.within(time.Minute, what, f)
+}
+
+// within tries f until it returns nil, for as long as the limit says.
+func (s *server) within(limit time.Duration, what string, f func() error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.t.Context()), limit) // a cleanup may wait too
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -205,7 +230,7 @@ func (s *server) eventually(what string, f func() error) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.t.Fatalf("not within a minute: %s: %v", what, err)
+			s.t.Fatalf("not within %s: %s: %v", limit, what, err)
 		}
 	}
 }
