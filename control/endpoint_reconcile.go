@@ -287,7 +287,7 @@ func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]g
 		}
 	}
 	limit := s.e.Deployment.MaximumExecutionTime
-	if limit > 0 && s.e.Status != gnomon.EndpointRollingBack && at.Sub(s.e.DeployingSince) > limit {
+	if limit > 0 && s.e.Status != gnomon.EndpointRollingBack && at.Sub(s.e.DeployingSince) >= limit {
 		return fmt.Sprintf("The deployment did not finish within MaximumExecutionTimeoutInSeconds (%d).", int(limit.Seconds()))
 	}
 	return ""

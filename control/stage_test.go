@@ -36,16 +36,19 @@ const role = "arn:aws:iam::000000000000:role/gnomon"
 
 func newStage(t *testing.T) *stage {
 	s := &stage{
-		t: t, path: filepath.Join(t.TempDir(), "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{},
-		rules: control.Rules{
-			Partition: gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"},
-			Roles:     []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}, {ARN: role + "-reader", Powers: []gnomon.Power{gnomon.ReadArtifacts, gnomon.PullImages}}},
-			StartLead: 10 * time.Minute,
-		},
+		t: t, path: filepath.Join(t.TempDir(), "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{}, rules: rules(),
 	}
 	s.start()
 	t.Cleanup(func() { s.stop() })
 	return s
+}
+
+func rules() control.Rules {
+	return control.Rules{
+		Partition: gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"},
+		Roles:     []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}, {ARN: role + "-reader", Powers: []gnomon.Power{gnomon.ReadArtifacts, gnomon.PullImages}}},
+		StartLead: 10 * time.Minute,
+	}
 }
 
 // start opens the store and runs the reconcilers.
