@@ -119,7 +119,7 @@ func TestUpdateEndpoint_ShowsBothSides(t *testing.T) {
 		s.wants(got, "d", "PendingDeploymentSummary", "EndpointConfigName")
 		s.wants(got, 3.0, "PendingDeploymentSummary", "ProductionVariants", 0, "DesiredInstanceCount")
 		s.wants(got, 0.0, "PendingDeploymentSummary", "ProductionVariants", 0, "CurrentInstanceCount")
-		time.Sleep(2 * time.Minute)
+		s.wait(2 * time.Minute)
 		got = s.do("DescribeEndpoint", `{"EndpointName": "e"}`)
 		s.wants(got, "InService", "EndpointStatus")
 		s.wants(got, "d", "EndpointConfigName")
@@ -128,7 +128,7 @@ func TestUpdateEndpoint_ShowsBothSides(t *testing.T) {
 
 		s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "c", "RetainDeploymentConfig": true}`)
 		s.wants(s.do("DescribeEndpoint", `{"EndpointName": "e"}`), decoded(t, policy), "LastDeploymentConfig")
-		time.Sleep(2 * time.Minute)
+		s.wait(2 * time.Minute)
 		s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "d"}`)
 		s.wants(s.do("DescribeEndpoint", `{"EndpointName": "e"}`), nil, "LastDeploymentConfig")
 	})
@@ -171,4 +171,39 @@ func TestUpdateEndpoint_RetainsProperties(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeploymentConfig_KeepsOldInstances(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.serve()
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "d", "ProductionVariants": [`+variant("other", "n", 1, "")+`]}`)
+		s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "d", "DeploymentConfig": {"BlueGreenUpdatePolicy": {
+			"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, "TerminationWaitInSeconds": 60}}}`)
+		s.settle()
+		s.wait(50 * time.Second)
+		if n := s.host.running("AllTraffic"); n != 2 {
+			s.Errorf("%d of the old instances run within TerminationWaitInSeconds, want 2", n)
+		}
+		s.wait(10 * time.Second)
+		if n := s.host.running("AllTraffic"); n != 0 {
+			s.Errorf("%d of the old instances run after TerminationWaitInSeconds, want none", n)
+		}
+	})
+}
+
+func TestDeploymentConfig_GivesUpInTime(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.serve()
+		s.model("slow")
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "d", "ProductionVariants": [`+variant("other", "slow", 1, "")+`]}`)
+		s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "d", "DeploymentConfig": {"BlueGreenUpdatePolicy": {
+			"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}, "MaximumExecutionTimeoutInSeconds": 600}}}`)
+		s.wait(599 * time.Second)
+		s.wants(s.do("DescribeEndpoint", `{"EndpointName": "e"}`), "Updating", "EndpointStatus")
+		s.settle()
+		got := s.do("DescribeEndpoint", `{"EndpointName": "e"}`)
+		s.wants(got, "InService", "EndpointStatus")
+		s.wants(got, "c", "EndpointConfigName")
+		s.wants(got, "The deployment did not finish within MaximumExecutionTimeoutInSeconds (600).", "FailureReason")
+	})
 }

@@ -123,7 +123,6 @@ func TestUpdateInferenceExperiment_ChangesWhatItNames(t *testing.T) {
 		s.settle()
 
 		s.do("UpdateInferenceExperiment", `{"Name": "x", "Schedule": {"EndTime": `+text(later)+`}}`)
-		s.wants(s.describe(), "Updating", "Status")
 		s.settle()
 		got := s.describe()
 		s.wants(got, decoded(t, `{"StartTime": `+text(start)+`, "EndTime": `+text(later)+`}`), "Schedule")

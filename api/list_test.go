@@ -33,7 +33,7 @@ func TestList_OrdersAndFilters(t *testing.T) {
 	onStage(t, func(s *stage) {
 		from := unix(0)
 		for _, name := range []string{"b-one", "C-one", "a-two"} {
-			time.Sleep(time.Second)
+			s.wait(time.Second)
 			s.model(name)
 		}
 		for _, c := range []struct {
@@ -70,11 +70,11 @@ func TestList_HoldsTen(t *testing.T) {
 func TestList_PagesStayTrueWhileResourcesComeAndGo(t *testing.T) {
 	onStage(t, func(s *stage) {
 		for i := range 6 {
-			time.Sleep(time.Second)
+			s.wait(time.Second)
 			s.model(fmt.Sprintf("m%d", i))
 		}
 		token := s.wantModels(`{"MaxResults": 2}`, "m5", "m4")
-		time.Sleep(time.Second)
+		s.wait(time.Second)
 		s.model("m6")
 		s.do("DeleteModel", `{"ModelName": "m4"}`)
 		token = s.wantModels(`{"MaxResults": 2, "NextToken": "`+token+`"}`, "m3", "m2")
@@ -134,7 +134,7 @@ func TestListEndpoints_OrdersAndFilters(t *testing.T) {
 	onStage(t, func(s *stage) {
 		s.serve()
 		served := unix(0)
-		time.Sleep(time.Second)
+		s.wait(time.Second)
 		s.do("CreateEndpoint", `{"EndpointName": "d", "EndpointConfigName": "c"}`)
 		for _, c := range []struct {
 			in   string
@@ -167,7 +167,7 @@ func TestListInferenceExperiments_OrdersAndFilters(t *testing.T) {
 		made := unix(0)
 		start := unix(time.Hour)
 		s.do("CreateInferenceExperiment", test(`, "Description": "d", "Schedule": {"StartTime": `+text(start)+`, "EndTime": `+text(start+60)+`}`))
-		time.Sleep(time.Second)
+		s.wait(time.Second)
 		s.do("CreateInferenceExperiment", strings.Replace(test(`, "Schedule": {"StartTime": `+text(start+120)+`}`), `"Name": "x"`, `"Name": "a"`, 1))
 		s.settle()
 		s.do("StopInferenceExperiment", `{"Name": "a", "ModelVariantActions": {"shadow": "Remove"}, "Reason": "r"}`)

@@ -87,6 +87,7 @@ func TestCreateEndpointConfig_Refuses(t *testing.T) {
 			{with("") + `, "MetricsConfig": {"MetricPublishFrequencyInSeconds": 20}`, `MetricsConfig.MetricPublishFrequencyInSeconds 20 is not valid. It must be one of 10, 30, 60, 120, 180, 240 and 300.`},
 			{with("") + `, "DataCaptureConfig": {"InitialSamplingPercentage": 1, "DestinationS3Uri": "https://b", "CaptureOptions": [{"CaptureMode": "Input"}]}`, `DataCaptureConfig.DestinationS3Uri "https://b" is not supported. It must begin with s3://.`},
 			{with("") + `, "Tags": [{"Key": "AWS:a", "Value": ""}]`, `The tag key "AWS:a" begins with "aws:", which is reserved for AWS use.`},
+			{with("") + `, "ExecutionRoleArn": "` + role + `-other"`, `Could not assume role ` + role + `-other. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role.`},
 			{`"ProductionVariants": [` + variant("v", "unknown", 1, "") + `]`, `Could not find model "` + arns + `model/unknown".`},
 		} {
 			s.refuses("CreateEndpointConfig", `{"EndpointConfigName": "c", `+c.members+`}`, "ValidationException", c.message)
@@ -150,6 +151,7 @@ func TestExperiment_Refuses(t *testing.T) {
 		s.serve()
 		s.refuses("CreateInferenceExperiment", test(`, "DataStorageConfig": {"Destination": "https://b"}`), "ValidationException", `DataStorageConfig.Destination "https://b" is not supported. It must begin with s3://.`)
 		s.refuses("CreateInferenceExperiment", test(`, "Tags": [{"Key": "a", "Value": ""}, {"Key": "a", "Value": ""}]`), "ValidationException", `Duplicate tag keys found: "a". Tag keys must be unique.`)
+		s.refuses("CreateInferenceExperiment", strings.Replace(test(``), `"RoleArn": "`+role, `"RoleArn": "`+role+`-other`, 1), "ValidationException", `Could not assume role `+role+`-other. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role.`)
 		for _, op := range []string{"Describe", "Start", "Delete", "Update"} {
 			s.refuses(op+"InferenceExperiment", `{"Name": "x"}`, "ResourceNotFound", `Could not find inference experiment "`+arns+`inference-experiment/x".`)
 		}

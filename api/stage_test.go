@@ -37,6 +37,7 @@ type stage struct {
 	*testing.T
 	http http.Handler
 	aws  *sdk.Client // AWS's own client
+	host *host
 }
 
 // onStage runs f on a new stage.
@@ -75,7 +76,7 @@ func newStage(t *testing.T) *stage {
 		db.Close()
 	})
 	face := api.New(partition, control.Models{Plane: p}, control.EndpointConfigs{Plane: p}, control.Endpoints{Plane: p}, control.Experiments{Plane: p}, control.Tags{Plane: p})
-	s := &stage{T: t, http: sagemaker.NewServer(face, sagemaker.Options{})}
+	s := &stage{T: t, http: sagemaker.NewServer(face, sagemaker.Options{}), host: h}
 	s.aws = sdk.New(sdk.Options{
 		BaseEndpoint: new("http://gnomon"), HTTPClient: s, Region: "us-east-1", RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -203,8 +204,11 @@ func text(v any) string {
 // unix returns a time as the wire has it, from now on.
 func unix(later time.Duration) float64 { return float64(time.Now().Add(later).UnixMilli()) / 1000 }
 
+// wait lets time pass on the stage.
+func (s *stage) wait(d time.Duration) { time.Sleep(d) }
+
 // settle lets everything happen that happens within a moment.
-func (s *stage) settle() { time.Sleep(5 * time.Second) }
+func (s *stage) settle() { s.wait(5 * time.Second) }
 
 // at returns what is at a path of keys and indices in an output.
 func at(v any, path ...any) any {
@@ -259,7 +263,7 @@ func (deaf) Publish(gnomon.Routes)                         {}
 func (deaf) InFlight(gnomon.InstanceID) int                { return 0 }
 func (deaf) Freeze(context.Context, gnomon.MirrorID) error { return nil }
 
-// host keeps books instead of running anything. An image that is called bad never answers.
+// host keeps books instead of running anything. An image that is called bad fails, one that is called slow never starts.
 type host struct {
 	changed func(endpointID string)
 	pending sync.WaitGroup
@@ -277,6 +281,9 @@ func (h *host) Ensure(_ context.Context, f gnomon.Fleet) error {
 			continue
 		}
 		h.instances[i.ID] = i
+		if f.Container.Image == "repository/slow:1" {
+			continue
+		}
 		h.later(f.EndpointID, func() {
 			i.State, i.Address = gnomon.InstanceInService, "127.0.0.1:1"
 			if f.Container.Image == "repository/bad:1" {
@@ -319,4 +326,15 @@ func (h *host) Instances() []gnomon.Instance {
 		all = append(all, i)
 	}
 	return all
+}
+
+// running counts the instances of a variant.
+func (h *host) running(v gnomon.VariantName) int {
+	n := 0
+	for _, i := range h.Instances() {
+		if i.Variant == v {
+			n++
+		}
+	}
+	return n
 }
