@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -134,21 +135,33 @@ func fork(w http.ResponseWriter, _ *http.Request) {
 	w.Write(out)
 }
 
-// Work is what the server got done while it was busy.
+// Work is what a process got done while it was busy.
 type Work struct {
 	Rounds int64
 	CPU    time.Duration // of all threads together
 }
 
-// work keeps as many threads busy as asked for, for a time, and tells what they got done.
 func work(w http.ResponseWriter, r *http.Request) {
-	threads, _ := strconv.Atoi(r.FormValue("threads"))
-	d, _ := time.ParseDuration(r.FormValue("for"))
-	var rounds atomic.Int64
-	done := make(chan struct{})
+	threads, err := strconv.Atoi(r.FormValue("threads"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	d, err := time.ParseDuration(r.FormValue("for"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	json.NewEncoder(w).Encode(Busy(threads, d))
+}
+
+// Busy keeps threads busy for a time and returns what they got done.
+func Busy(threads int, d time.Duration) Work {
 	before, end := cpuTime(), time.Now().Add(d)
+	var rounds atomic.Int64
+	var all sync.WaitGroup
 	for range threads {
-		go func() {
+		all.Go(func() {
 			n, x := int64(0), uint64(1)
 			for ; time.Now().Before(end); n++ {
 				for range 10_000 {
@@ -156,13 +169,10 @@ func work(w http.ResponseWriter, r *http.Request) {
 				}
 			}
 			rounds.Add(n + int64(x&1))
-			done <- struct{}{}
-		}()
+		})
 	}
-	for range threads {
-		<-done
-	}
-	json.NewEncoder(w).Encode(Work{Rounds: rounds.Load(), CPU: cpuTime() - before})
+	all.Wait()
+	return Work{Rounds: rounds.Load(), CPU: cpuTime() - before}
 }
 
 func cpuTime() time.Duration {

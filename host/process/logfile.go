@@ -65,27 +65,26 @@ func (l *logFile) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	l.allowance -= float64(len(p))
-	if l.dropped > 0 {
-		l.append(fmt.Appendf(nil, "\n[gnomon: dropped %d bytes that came faster than 1 MiB/s]\n", l.dropped))
-		l.dropped = 0
+	if n := l.dropped; n > 0 && l.append(fmt.Appendf(nil, "\n[gnomon: dropped %d bytes: too fast, or no room]\n", n)) {
+		l.dropped -= n
 	}
-	l.append(p)
+	if !l.append(p) {
+		l.dropped += int64(len(p))
+	}
 	return len(p), nil
 }
 
-func (l *logFile) append(p []byte) {
+// append writes p to the file, or to the next one. It reports false if it could not.
+func (l *logFile) append(p []byte) bool {
 	if l.written > 0 && l.written+int64(len(p)) > l.size {
 		l.rotate()
 	}
 	if l.f == nil && l.open() != nil {
-		l.dropped += int64(len(p))
-		return
+		return false
 	}
 	n, err := l.f.Write(p)
 	l.written += int64(n)
-	if err != nil {
-		l.dropped += int64(len(p) - n)
-	}
+	return err == nil
 }
 
 // rotate renames log to log.1, log.1 to log.2 and so on; the oldest is overwritten.

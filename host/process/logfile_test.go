@@ -88,7 +88,7 @@ func TestLog_DropsWhatComesTooFast(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		l.Write([]byte("calm again"))
-		if got := readAll(t, path, 1); !strings.HasSuffix(got, "[gnomon: dropped 96468992 bytes that came faster than 1 MiB/s]\ncalm again") {
+		if got := readAll(t, path, 1); !strings.HasSuffix(got, "[gnomon: dropped 96468992 bytes: too fast, or no room]\ncalm again") {
 			t.Errorf("the log ends with %q", got[max(0, len(got)-100):])
 		}
 	})
