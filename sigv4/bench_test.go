@@ -46,21 +46,6 @@ func check(tb testing.TB, v *sigv4.Verifier, r *sigv4.Request, line, headers, bo
 	}
 }
 
-// maxAllocations is a ceiling to be lowered, never raised.
-const maxAllocations = 0
-
-func TestAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector makes sync.Pool drop at random what it is given")
-	}
-	v, line, headers, body := invocation(t, 2800)
-	var r sigv4.Request
-	got := testing.AllocsPerRun(200, func() { check(t, v, &r, line, headers, body) })
-	if got > maxAllocations {
-		t.Errorf("%v allocations for each request, want at most %d", got, maxAllocations)
-	}
-}
-
 func BenchmarkVerify(b *testing.B) {
 	for _, size := range []struct {
 		name  string
