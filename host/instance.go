@@ -125,7 +125,6 @@ func (e *exitError) Error() string { return "the server ended: " + e.Detail }
 // watch pings a started server for as long as it runs. It returns why the server has to be started again.
 func (i *instance) watch(address string, deadline time.Time) error {
 	alive, died := context.WithCancelCause(i.ctx)
-	defer died(nil)
 	var waiter sync.WaitGroup
 	defer waiter.Wait()
 	defer died(nil)
@@ -134,7 +133,7 @@ func (i *instance) watch(address string, deadline time.Time) error {
 			died(&exitError{exit})
 		}
 	})
-	o, bad := i.host.opts, 0
+	p := &pulse{deadline: deadline}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {
@@ -143,31 +142,42 @@ func (i *instance) watch(address string, deadline time.Time) error {
 			return context.Cause(alive)
 		case <-i.wanted:
 			i.reclass(alive)
-			continue
 		case <-tick.C:
-		}
-		err := i.host.ping(alive, address)
-		switch {
-		case alive.Err() != nil:
-			continue
-		case err == nil:
-			bad = 0
-			deadline = time.Now().Add(o.Patience)
-			i.inService(address)
-			tick.Reset(o.PingInterval)
-		case !i.is(gnomon.InstanceInService):
-			if time.Now().After(deadline) {
+			err := i.host.ping(alive, address)
+			if alive.Err() != nil {
+				continue
+			}
+			wait, last := i.feel(p, address, err)
+			if last {
 				return i.giveUp(err)
 			}
-			tick.Reset(o.StartingPing)
-		default:
-			if bad++; bad >= o.BadPings {
-				deadline = time.Now().Add(o.Patience)
-				i.leave(fmt.Sprintf("%d bad pings in a row: %v", bad, err))
-			}
-			tick.Reset(min(time.Second, o.PingInterval))
+			tick.Reset(wait)
 		}
 	}
+}
+
+// A pulse is what the pings of one server have shown so far.
+type pulse struct {
+	bad      int       // in a row
+	deadline time.Time // for a good one, while the server is out of service
+}
+
+// feel draws the consequences of one ping. It returns when to ping next, or that it has been the last.
+func (i *instance) feel(p *pulse, address string, err error) (wait time.Duration, last bool) {
+	o := i.host.opts
+	switch {
+	case err == nil:
+		p.bad = 0
+		i.inService(address)
+		return o.PingInterval, false
+	case !i.is(gnomon.InstanceInService):
+		return o.StartingPing, time.Now().After(p.deadline)
+	}
+	if p.bad++; p.bad >= o.BadPings {
+		p.deadline = time.Now().Add(o.Patience)
+		i.leave(fmt.Sprintf("%d bad pings in a row: %v", p.bad, err))
+	}
+	return min(time.Second, o.PingInterval), false
 }
 
 // giveUp ends a server that answers no pings, so that a new one can take its place.
