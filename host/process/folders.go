@@ -22,6 +22,9 @@ func (f folders) files() string   { return filepath.Join(string(f), "ml") }
 func (f folders) model() string   { return filepath.Join(f.files(), "model") }
 func (f folders) sources() string { return filepath.Join(f.files(), "additional-model-data-sources") }
 
+// ofServer returns the folders that are the server's own.
+func (f folders) ofServer() []string { return []string{f.files(), f.home(), f.temp()} }
+
 // layOut makes the instance's folders and fetches its artifacts, unless an earlier start has.
 func (f folders) layOut(ctx context.Context, from Objects, artifacts []gnomon.Artifact, limit Limits) error {
 	for _, dir := range []string{f.home(), f.temp()} {

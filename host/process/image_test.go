@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,7 +122,7 @@ func TestImage_FillsItsCommandAndEnvironment(t *testing.T) {
 }
 
 func TestNew_RefusesBadImages(t *testing.T) {
-	if _, err := New(nil, Options{Dir: t.TempDir(), Images: []Image{{Name: "x"}}}); err == nil || errors.Is(err, os.ErrNotExist) {
+	if _, err := New(slog.New(slog.DiscardHandler), Options{Dir: t.TempDir(), Images: []Image{{Name: "x"}}}); err == nil || errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an image without a command: %v", err)
 	}
 }

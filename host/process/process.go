@@ -36,6 +36,10 @@ type Options struct {
 	Objects Objects // where artifacts come from
 	Limits  Limits  // of the artifacts of one instance
 
+	// Hide are folders that exist and that servers must not see, such as Gnomon's data directory; Dir is always one,
+	// but for the server's own part of it. No image's program or Dir may be in them. Without CAP_SYS_ADMIN nothing is
+	// hidden, and New logs it.
+	Hide []string
 	// Strict refuses instance types that are larger than this machine. Otherwise they get all there is.
 	Strict bool
 	// Cgroup is a folder of the unified hierarchy set aside for Gnomon; empty: Gnomon's own group, if it is free to
@@ -67,7 +71,7 @@ type Driver struct {
 	cpuUsers map[int]int  // servers bound to a processor
 }
 
-// New checks the options and what the machine offers. It starts nothing.
+// New checks the options and what the machine offers, and makes Dir. It starts nothing.
 func New(log *slog.Logger, opts Options) (*Driver, error) {
 	opts.LogBytes = cmp.Or(opts.LogBytes, 10<<20)
 	opts.LogFiles = cmp.Or(opts.LogFiles, 3)
@@ -86,7 +90,19 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if opts.Dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return nil, err
+	}
+	if opts.Hide, err = outermost(append(slices.Clone(opts.Hide), opts.Dir)); err != nil {
+		return nil, fmt.Errorf("hide from servers: %w", err)
+	}
+	if !canHide() {
+		log.Warn("model servers can see Gnomon's folders", "folders", opts.Hide)
+		opts.Hide = nil
+	}
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
 		return nil, fmt.Errorf("get affinity: %w", err)
@@ -95,7 +111,7 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return nil, fmt.Errorf("sysinfo: %w", err)
 	}
-	sum := sha256.Sum256([]byte(dir))
+	sum := sha256.Sum256([]byte(opts.Dir))
 	d := &Driver{
 		opts:     opts,
 		log:      log,
@@ -156,7 +172,7 @@ func (d *Driver) Start(ctx context.Context, s host.Spec) (string, error) {
 	mark := s.ID().String() + "." + gnomon.NewID()
 	err = sv.launch(ctx, d.opts.Shim, plan{
 		Folder: f, Args: image.arguments(program, s, f, port), Env: image.environment(s.Container, f, port, mark),
-		Dir: cmp.Or(image.Dir, f.model()), Mark: mark, Log: d.logPath(s.ID()), LogBytes: d.opts.LogBytes,
+		Dir: cmp.Or(image.Dir, f.model()), Hide: d.opts.Hide, Mark: mark, Log: d.logPath(s.ID()), LogBytes: d.opts.LogBytes,
 		LogFiles: d.opts.LogFiles, LockWait: lockWait, Class: s.Class, Group: sv.group, CPUs: sv.cpus, MaxBytes: sv.maxBytes,
 	})
 	if err != nil {

@@ -126,37 +126,56 @@ func (s *shim) start() error {
 	return s.remember()
 }
 
-// spawn starts the process. The parent-death signal and the limit on data belong to the thread that forks.
+// spawn starts the process from a thread of its own, to which the parent-death signal and the view of the file system
+// belong. The thread never ends before the shim: the server would get its signal.
 func (s *shim) spawn(files []*os.File) error {
-	runtime.LockOSThread() // never unlocked: when the thread ended, the server would get its signal
-	limit := unix.Rlimit{Cur: s.plan.MaxBytes, Max: s.plan.MaxBytes}
-	var own unix.Rlimit
-	if limit.Max > 0 {
-		if err := unix.Getrlimit(unix.RLIMIT_DATA, &own); err != nil {
-			return err
-		}
-		// Only the soft limit can be raised again, so the hard one is set from outside once the server is there.
-		lowered := unix.Rlimit{Cur: min(limit.Cur, own.Max), Max: own.Max}
-		if err := unix.Setrlimit(unix.RLIMIT_DATA, &lowered); err != nil {
-			return fmt.Errorf("limit data: %w", err)
-		}
+	forked := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		forked <- s.fork(files)
+		select {}
+	}()
+	return <-forked
+}
+
+func (s *shim) fork(files []*os.File) error {
+	if err := hide(s.plan.Hide, s.plan.Folder.ofServer()); err != nil {
+		return fmt.Errorf("hide folders: %w", err)
+	}
+	restore, err := lowerData(s.plan.MaxBytes)
+	if err != nil {
+		return fmt.Errorf("limit data: %w", err)
 	}
 	p, err := os.StartProcess(s.plan.Args[0], s.plan.Args, &os.ProcAttr{
 		Dir: s.plan.Dir, Env: s.plan.Env, Files: files,
 		Sys: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	})
-	if limit.Max > 0 {
-		unix.Setrlimit(unix.RLIMIT_DATA, &own)
-	}
+	restore()
 	if err != nil {
 		return err
 	}
 	s.pid = p.Pid
 	p.Release() // reaped with all other children, by pid
-	if limit.Max > 0 && limit.Max < own.Max {
-		unix.Prlimit(s.pid, unix.RLIMIT_DATA, &limit, nil) // it may have ended already
+	if n := s.plan.MaxBytes; n > 0 {
+		unix.Prlimit(s.pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: n, Max: n}, nil) // it may have ended already
 	}
 	return nil
+}
+
+// lowerData lowers the limit on data for what is forked now. Only a soft limit can be raised again afterwards, so the
+// hard one is set from outside once the server is there.
+func lowerData(n uint64) (restore func(), err error) {
+	if n == 0 {
+		return func() {}, nil
+	}
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_DATA, &own); err != nil {
+		return nil, err
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: min(n, own.Max), Max: own.Max}); err != nil {
+		return nil, err
+	}
+	return func() { unix.Setrlimit(unix.RLIMIT_DATA, &own) }, nil
 }
 
 // eachThread calls f for the threads of a process, until no new ones appear.

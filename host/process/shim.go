@@ -21,7 +21,8 @@ type plan struct {
 	Args     []string
 	Env      []string
 	Dir      string
-	Mark     string // in the environment of everything the server starts
+	Hide     []string // folders that the server must not see
+	Mark     string   // in the environment of everything the server starts
 	Log      string
 	LogBytes int64
 	LogFiles int
