@@ -100,6 +100,9 @@ func artifacts(at string, c sagemaker.ContainerDefinition) ([]gnomon.Artifact, e
 		if err != nil {
 			return nil, err
 		}
+		if more.ChannelName == "." || more.ChannelName == ".." {
+			return nil, invalid("%s.AdditionalModelDataSources has the ChannelName %q, which cannot name a folder.", at, more.ChannelName)
+		}
 		if channels[more.ChannelName] {
 			return nil, invalid("%s.AdditionalModelDataSources has two elements with the ChannelName %q. They must differ.", at, more.ChannelName)
 		}

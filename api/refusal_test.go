@@ -37,6 +37,7 @@ func TestCreateModel_Refuses(t *testing.T) {
 			{source(prefix + `, "ManifestEtag": "a"`), `PrimaryContainer.ModelDataSource.S3DataSource.ManifestEtag is not supported. Leave it out and name the files by S3Uri.`},
 			{primary(image + `, "AdditionalModelDataSources": [{"ChannelName": "a", "S3DataSource": {` + prefix + `, "ETag": "a"}}]`), `PrimaryContainer.AdditionalModelDataSources[a].S3DataSource.ETag is not supported. Leave it out and name the files by S3Uri.`},
 			{primary(image + `, "AdditionalModelDataSources": [{"ChannelName": "a", "S3DataSource": {` + prefix + `}}, {"ChannelName": "a", "S3DataSource": {` + prefix + `}}]`), `PrimaryContainer.AdditionalModelDataSources has two elements with the ChannelName "a". They must differ.`},
+			{primary(image + `, "AdditionalModelDataSources": [{"ChannelName": "..", "S3DataSource": {` + prefix + `}}]`), `PrimaryContainer.AdditionalModelDataSources has the ChannelName "..", which cannot name a folder.`},
 			{primary(image + `, "ContainerMetricsConfig": {"MetricsEndpoints": [{"MetricsEndpointPath": "/metrics", "MetricPublishFrequencyInSeconds": 7}]}`), `PrimaryContainer.ContainerMetricsConfig.MetricsEndpoints.MetricPublishFrequencyInSeconds 7 is not valid. It must be one of 10, 30, 60, 120, 180, 240 and 300.`},
 			{primary(image) + `, "Tags": [{"Key": "aws:a", "Value": ""}]`, `The tag key "aws:a" begins with "aws:", which is reserved for AWS use.`},
 			{primary(image) + `, "Tags": [{"Key": "a", "Value": ""}, {"Key": "a", "Value": ""}]`, `Duplicate tag keys found: "a". Tag keys must be unique.`},
