@@ -7,12 +7,12 @@ export CGO_ENABLED ?= 0
 .PHONY: build demo test check bench generate clean
 
 build:
-	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver
+	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver ./examples/train
 	$(GO) build -o $(BIN)/gnomon-demo ./examples/demo
 
 # A whole shadow test on this machine: two models are trained, hosted, compared and exchanged.
 demo: build
-	$(GO) run ./examples/train --out $(BIN)/models
+	$(BIN)/train --out $(BIN)/models
 	$(BIN)/gnomon demo
 
 # Everything that can be tested on this machine. What the machine lacks is skipped with a message. The race detector

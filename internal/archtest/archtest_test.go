@@ -15,6 +15,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gnomon"
 )
 
 // rules say what each package of the house may import of it, besides what the packages below it may. The first rule
@@ -181,6 +185,36 @@ func undocumented(d ast.Decl) string {
 		}
 	}
 	return ""
+}
+
+// TestStates holds the pictures in docs/states.md to the tables in the code.
+func TestStates(t *testing.T) {
+	b, err := os.ReadFile("../../docs/states.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn := make(map[string]bool)
+	for line := range strings.Lines(string(b)) {
+		from, rest, ok := strings.Cut(strings.TrimSpace(line), " --> ")
+		to, _, _ := strings.Cut(rest, ":")
+		if ok && from != "[*]" && to != "[*]" {
+			drawn[from+" to "+strings.TrimSpace(to)] = true
+		}
+	}
+	coded := make(map[string]bool)
+	for from, all := range gnomon.ExperimentArrows() {
+		for _, to := range all {
+			coded[string(from)+" to "+string(to)] = true
+		}
+	}
+	for from, all := range gnomon.EndpointArrows() {
+		for _, to := range all {
+			coded[string(from)+" to "+string(to)] = true
+		}
+	}
+	if diff := cmp.Diff(coded, drawn); diff != "" {
+		t.Errorf("docs/states.md differs from the code (-code +picture):\n%s", diff)
+	}
 }
 
 func TestGoMod_ReplacesNothing(t *testing.T) {
