@@ -23,12 +23,14 @@ import (
 )
 
 // runHost is a Gnomon to be killed: it hosts one instance in the folder and tells its address.
-func runHost(dir string) int {
+func runHost(dir, cgroup string) int {
 	from, err := objects.New(map[string]string{"default": "mem://"})
 	if err != nil {
 		return 1
 	}
-	d, err := process.New(slog.New(slog.DiscardHandler), options(dir, from))
+	o := options(dir, from)
+	o.Cgroup = cgroup
+	d, err := process.New(slog.New(slog.DiscardHandler), o)
 	if err != nil {
 		return 1
 	}
@@ -48,9 +50,9 @@ func runHost(dir string) int {
 }
 
 // startHost starts runHost in a process of its own and waits for its instance.
-func startHost(t *testing.T, dir string) (*exec.Cmd, gnomon.Instance) {
+func startHost(t *testing.T, dir, cgroup string) (*exec.Cmd, gnomon.Instance) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "host", dir)
+	cmd := exec.Command(os.Args[0], "host", dir, cgroup)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -147,16 +149,18 @@ func family(t *testing.T, i gnomon.Instance) (shim, server, runaway watched) {
 }
 
 // reopen starts the instance once more, over the same folder, and fails if that does not work.
-func reopen(t *testing.T, dir string) {
+func reopen(t *testing.T, dir, cgroup string) {
 	t.Helper()
-	h := hosttest.Start(t, open(t, options(dir, hosttest.Objects(t, nil))), host.Options{})
+	o := options(dir, hosttest.Objects(t, nil))
+	o.Cgroup = cgroup
+	h := hosttest.Start(t, open(t, o), host.Options{})
 	h.MustEnsure(hosttest.Target{Image: image}.Fleet(hosttest.Well))
 	h.AwaitOne(gnomon.InstanceInService)
 }
 
 func TestShim_LeavesNothingWhenGnomonIsKilled(t *testing.T) {
 	dir := t.TempDir()
-	cmd, i := startHost(t, dir)
+	cmd, i := startHost(t, dir, "")
 	shim, server, runaway := family(t, i)
 	began := time.Now()
 	cmd.Process.Kill()
@@ -164,23 +168,27 @@ func TestShim_LeavesNothingWhenGnomonIsKilled(t *testing.T) {
 	server.ends(t)
 	runaway.ends(t)
 	t.Logf("all gone %s after SIGKILL of Gnomon", time.Since(began).Round(time.Millisecond))
-	reopen(t, dir)
+	reopen(t, dir, "")
 }
 
 func TestSweep_DoesTheWorkOfAKilledShim(t *testing.T) {
-	dir := t.TempDir()
-	cmd, i := startHost(t, dir)
-	shim, server, runaway := family(t, i)
-	cmd.Process.Signal(unix.SIGSTOP) // so that it cannot do it before it is killed as well
-	shim.kill(t, unix.SIGKILL)
-	server.ends(t)
-	cmd.Process.Kill()
-	cmd.Wait()
-	if runaway.ended(0) {
-		t.Fatal("the runaway has ended before the sweep: this test shows nothing")
+	for name, cgroup := range means {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			cmd, i := startHost(t, dir, cgroup)
+			shim, server, runaway := family(t, i)
+			cmd.Process.Signal(unix.SIGSTOP) // so that it cannot do it before it is killed as well
+			shim.kill(t, unix.SIGKILL)
+			server.ends(t)
+			cmd.Process.Kill()
+			cmd.Wait()
+			if runaway.ended(0) {
+				t.Fatal("the runaway has ended before the sweep: this test shows nothing")
+			}
+			reopen(t, dir, cgroup)
+			runaway.ends(t)
+		})
 	}
-	reopen(t, dir)
-	runaway.ends(t)
 }
 
 func TestDriver_OutlivesItsShim(t *testing.T) {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		case "shim":
 			os.Exit(process.ShimMain(os.Args[2:]))
 		case "host":
-			os.Exit(runHost(os.Args[2]))
+			os.Exit(runHost(os.Args[2], os.Args[3]))
 		case "serve":
 			os.Exit(hosttest.Serve(os.Args[2:]))
 		}
