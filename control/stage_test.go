@@ -47,6 +47,7 @@ func rules() control.Rules {
 	return control.Rules{
 		Partition: gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"},
 		Roles:     []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}, {ARN: role + "-reader", Powers: []gnomon.Power{gnomon.ReadArtifacts, gnomon.PullImages}}},
+		Quotas:    map[gnomon.InstanceType]int{"ml.c5.large": 2},
 		StartLead: 10 * time.Minute,
 	}
 }
