@@ -51,40 +51,31 @@ func TestClient_TurnsPages(t *testing.T) {
 	})
 }
 
+func shadowTest() *sdk.CreateInferenceExperimentInput {
+	variant := func(name, model string) types.ModelVariantConfig {
+		return types.ModelVariantConfig{ModelName: &model, VariantName: &name, InfrastructureConfig: &types.ModelInfrastructureConfig{
+			InfrastructureType:      types.ModelInfrastructureTypeRealTimeInference,
+			RealTimeInferenceConfig: &types.RealTimeInferenceConfig{InstanceType: "ml.m5.large", InstanceCount: new(int32(2))},
+		}}
+	}
+	return &sdk.CreateInferenceExperimentInput{
+		Name: new("x"), Type: types.InferenceExperimentTypeShadowMode, RoleArn: new(role), EndpointName: new("e"),
+		ModelVariants: []types.ModelVariantConfig{variant("AllTraffic", "m"), variant("shadow", "n")},
+		ShadowModeConfig: &types.ShadowModeConfig{
+			SourceModelVariantName: new("AllTraffic"),
+			ShadowModelVariants:    []types.ShadowModelVariantConfig{{ShadowModelVariantName: new("shadow"), SamplingPercentage: new(int32(50))}},
+		},
+	}
+}
+
 func TestClient_RunsAShadowTest(t *testing.T) {
 	onStage(t, func(s *stage) {
 		ctx := s.Context()
 		s.serve()
-		variant := func(name, model string) types.ModelVariantConfig {
-			return types.ModelVariantConfig{ModelName: &model, VariantName: &name, InfrastructureConfig: &types.ModelInfrastructureConfig{
-				InfrastructureType:      types.ModelInfrastructureTypeRealTimeInference,
-				RealTimeInferenceConfig: &types.RealTimeInferenceConfig{InstanceType: "ml.m5.large", InstanceCount: new(int32(2))},
-			}}
-		}
-		in := &sdk.CreateInferenceExperimentInput{
-			Name: new("x"), Type: types.InferenceExperimentTypeShadowMode, RoleArn: new(role), EndpointName: new("e"),
-			ModelVariants: []types.ModelVariantConfig{variant("AllTraffic", "m"), variant("shadow", "n")},
-			ShadowModeConfig: &types.ShadowModeConfig{
-				SourceModelVariantName: new("AllTraffic"),
-				ShadowModelVariants:    []types.ShadowModelVariantConfig{{ShadowModelVariantName: new("shadow"), SamplingPercentage: new(int32(50))}},
-			},
-		}
-		if _, err := s.aws.CreateInferenceExperiment(ctx, in); err != nil {
+		if _, err := s.aws.CreateInferenceExperiment(ctx, shadowTest()); err != nil {
 			s.Fatal(err)
 		}
 		s.settle()
-		_, err := s.aws.CreateInferenceExperiment(ctx, in)
-		if _, ok := errors.AsType[*types.ResourceInUse](err); !ok {
-			s.Errorf("made it twice: got %v, want ResourceInUse", err)
-		}
-		_, err = s.aws.StartInferenceExperiment(ctx, &sdk.StartInferenceExperimentInput{Name: new("x")})
-		if _, ok := errors.AsType[*types.ConflictException](err); !ok {
-			s.Errorf("started it twice: got %v, want ConflictException", err)
-		}
-		_, err = s.aws.StartInferenceExperiment(ctx, &sdk.StartInferenceExperimentInput{Name: new("y")})
-		if _, ok := errors.AsType[*types.ResourceNotFound](err); !ok {
-			s.Errorf("started what is not there: got %v, want ResourceNotFound", err)
-		}
 		if _, err := s.aws.StopInferenceExperiment(ctx, &sdk.StopInferenceExperimentInput{
 			Name: new("x"), ModelVariantActions: map[string]types.ModelVariantAction{"shadow": types.ModelVariantActionRemove},
 		}); err != nil {
@@ -97,6 +88,29 @@ func TestClient_RunsAShadowTest(t *testing.T) {
 		}
 		if out.Status != types.InferenceExperimentStatusCancelled || aws.ToString(out.EndpointMetadata.EndpointConfigName) != "c" {
 			s.Errorf("got %s on %s, want Cancelled on c", out.Status, aws.ToString(out.EndpointMetadata.EndpointConfigName))
+		}
+	})
+}
+
+func TestClient_TellsErrorsApart(t *testing.T) {
+	onStage(t, func(s *stage) {
+		ctx := s.Context()
+		s.serve()
+		if _, err := s.aws.CreateInferenceExperiment(ctx, shadowTest()); err != nil {
+			s.Fatal(err)
+		}
+		s.settle()
+		_, err := s.aws.CreateInferenceExperiment(ctx, shadowTest())
+		if _, ok := errors.AsType[*types.ResourceInUse](err); !ok {
+			s.Errorf("made it twice: got %v, want ResourceInUse", err)
+		}
+		_, err = s.aws.StartInferenceExperiment(ctx, &sdk.StartInferenceExperimentInput{Name: new("x")})
+		if _, ok := errors.AsType[*types.ConflictException](err); !ok {
+			s.Errorf("started it twice: got %v, want ConflictException", err)
+		}
+		_, err = s.aws.StartInferenceExperiment(ctx, &sdk.StartInferenceExperimentInput{Name: new("y")})
+		if _, ok := errors.AsType[*types.ResourceNotFound](err); !ok {
+			s.Errorf("started what is not there: got %v, want ResourceNotFound", err)
 		}
 	})
 }

@@ -134,6 +134,21 @@ func TestUpdateEndpoint_ShowsBothSides(t *testing.T) {
 	})
 }
 
+func TestUpdateEndpoint_CountsNoInstanceOfAnotherModel(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.serve()
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "d", "ProductionVariants": [`+variant("AllTraffic", "m", 3, "")+`]}`)
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "f", "ProductionVariants": [`+variant("AllTraffic", "n", 3, "")+`]}`)
+		for config, current := range map[string]float64{"d": 2, "f": 0} {
+			s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "`+config+`"}`)
+			s.wants(s.do("DescribeEndpoint", `{"EndpointName": "e"}`), current, "PendingDeploymentSummary", "ProductionVariants", 0, "CurrentInstanceCount")
+			s.settle()
+			s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "c"}`)
+			s.settle()
+		}
+	})
+}
+
 func TestUpdateEndpoint_RetainsProperties(t *testing.T) {
 	for _, c := range []struct {
 		name, members string

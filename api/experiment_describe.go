@@ -71,7 +71,7 @@ func modelVariant(x *gnomon.Experiment, e *gnomon.Endpoint, c gnomon.Class) sage
 	if c == gnomon.Shadow {
 		v = x.Shadow
 	}
-	if deployed, ok := deployed(x, e, c, v.Name); ok && status != gnomon.VariantDeleted {
+	if deployed, ok := deployed(x, e, v.Name); ok && status != gnomon.VariantDeleted {
 		v = deployed
 	}
 	return sagemaker.ModelVariantConfigSummary{
@@ -88,14 +88,10 @@ func modelVariant(x *gnomon.Experiment, e *gnomon.Endpoint, c gnomon.Class) sage
 }
 
 // deployed returns the variant as the endpoint has it or is about to have it.
-func deployed(x *gnomon.Experiment, e *gnomon.Endpoint, c gnomon.Class, name gnomon.VariantName) (gnomon.Variant, bool) {
+func deployed(x *gnomon.Experiment, e *gnomon.Endpoint, name gnomon.VariantName) (gnomon.Variant, bool) {
 	if e == nil || (x.Overlay == nil && !x.Status.Final()) {
 		return gnomon.Variant{}, false
 	}
-	spec := e.Wanted(x.Overlay)
-	if x.Status.Final() {
-		spec = effective(e, spec)
-	}
-	v, _, ok := spec.Variant(name)
+	v, _, ok := e.Wanted(x.Overlay).Variant(name)
 	return v, ok
 }

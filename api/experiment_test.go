@@ -78,6 +78,41 @@ func TestDescribeInferenceExperiment_WhileItRuns(t *testing.T) {
 		s.settle()
 		s.wants(s.describe(), map[string]any{"EndpointName": "e"}, "EndpointMetadata")
 		s.wants(s.describe(), "Deleted", "ModelVariants", 1, "Status")
+		s.do("CreateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "c"}`)
+		s.settle()
+		s.wants(s.describe(), map[string]any{"EndpointName": "e"}, "EndpointMetadata")
+	})
+}
+
+func TestDescribeInferenceExperiment_IsNotTakenInByALaterVariant(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.serve()
+		s.do("CreateInferenceExperiment", test(``))
+		s.settle()
+		s.do("StopInferenceExperiment", `{"Name": "x", "ModelVariantActions": {"shadow": "Remove"}}`)
+		s.settle()
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "d", "ProductionVariants": [`+variant("AllTraffic", "m", 2, "")+`], "ShadowProductionVariants": [`+variant("shadow", "m", 5, "")+`]}`)
+		s.do("UpdateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "d"}`)
+		s.settle()
+		s.wants(s.describe(), "Deleted", "ModelVariants", 1, "Status")
+		s.wants(s.describe(), 1.0, "ModelVariants", 1, "InfrastructureConfig", "RealTimeInferenceConfig", "InstanceCount")
+	})
+}
+
+func TestDescribeEndpointConfig_OfAnExperimentWhoseBaseIsGone(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.model("m")
+		s.model("n")
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "c", "ProductionVariants": [`+variant("AllTraffic", "m", 2, `, "VolumeSizeInGB": 8, "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}`)+`]}`)
+		s.do("CreateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "c"}`)
+		s.settle()
+		s.do("DeleteEndpointConfig", `{"EndpointConfigName": "c"}`)
+		s.do("CreateInferenceExperiment", test(``))
+		s.settle()
+		name := at(s.describe(), "EndpointMetadata", "EndpointConfigName").(string)
+		got := s.do("DescribeEndpointConfig", `{"EndpointConfigName": "`+name+`"}`)
+		want := decoded(t, variant("AllTraffic", "m", 2, `, "InitialVariantWeight": 1, "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"}`))
+		s.wants(got, want, "ProductionVariants", 0)
 	})
 }
 
