@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
+	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+	"github.com/aws/aws-sdk-go-v2/service/sagemakerruntime"
+)
+
+// A crowd sends requests to an endpoint without pause.
+type crowd struct {
+	c      client
+	byWhom sync.Map // variant to *atomic.Int64
+	sent   atomic.Int64
+	failed chan error // the first failure
+	leave  func()
+}
+
+// crowd lets n senders begin. They stop at the first failure, or when they are told to leave.
+func (c client) crowd(endpoint string, n int) *crowd {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	all := &crowd{c: c, failed: make(chan error, 1)}
+	var senders sync.WaitGroup
+	for range n {
+		senders.Go(func() { all.send(ctx, endpoint) })
+	}
+	all.leave = func() { cancel(); senders.Wait() }
+	c.t.Cleanup(all.leave)
+	return all
+}
+
+func (a *crowd) send(ctx context.Context, endpoint string) {
+	for ctx.Err() == nil {
+		// A request that has begun is seen through, so that the counts are right.
+		out, err := a.c.runtime.InvokeEndpoint(context.WithoutCancel(ctx), &sagemakerruntime.InvokeEndpointInput{
+			EndpointName: &endpoint, ContentType: aws.String("application/json"), Body: []byte(picture),
+		})
+		if err == nil && !strings.Contains(string(out.Body), "predictions") {
+			err = fmt.Errorf("the answer is %q", out.Body)
+		}
+		if err != nil {
+			select {
+			case a.failed <- fmt.Errorf("after %d requests: %w", a.sent.Load(), err):
+			default:
+			}
+			return
+		}
+		n, _ := a.byWhom.LoadOrStore(aws.ToString(out.InvokedProductionVariant), new(atomic.Int64))
+		n.(*atomic.Int64).Add(1)
+		a.sent.Add(1)
+	}
+}
+
+// await waits until n more requests have been answered.
+func (a *crowd) await(n int64) {
+	a.c.t.Helper()
+	goal := a.sent.Load() + n
+	a.c.s.eventually(fmt.Sprintf("%d more requests are answered", n), func() error {
+		select {
+		case err := <-a.failed:
+			a.c.t.Fatal(err)
+		default:
+		}
+		if sent := a.sent.Load(); sent < goal {
+			return fmt.Errorf("%d to go", goal-sent)
+		}
+		return nil
+	})
+}
+
+func (a *crowd) by(variant string) int64 {
+	n, ok := a.byWhom.Load(variant)
+	if !ok {
+		return 0
+	}
+	return n.(*atomic.Int64).Load()
+}
+
+// TestTraffic_LiveChange makes, updates and ends an experiment, and scales its endpoint, while requests come without
+// pause and without a second try: not one may fail, and each is accounted for.
+func TestTraffic_LiveChange(t *testing.T) {
+	c := newServer(t, "").client()
+	c.digitsModel("linear", "linear.tar.gz")
+	c.digitsModel("trees", "trees.tar.gz")
+	c.serving("digits", "linear")
+	all := c.crowd("digits", 8)
+	all.await(500)
+	c.begin(c.experiment("live", "digits", "linear", "trees"))
+	all.await(1000)
+	_, err := c.UpdateInferenceExperiment(t.Context(), &sagemaker.UpdateInferenceExperimentInput{Name: aws.String("live"), ShadowModeConfig: shadowing(30)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.until("live", types.InferenceExperimentStatusRunning)
+	all.await(500)
+	c.scale("digits", 2)
+	all.await(500)
+	c.scale("digits", 1)
+	all.await(500)
+	if n := all.by(shadow); n != 0 {
+		t.Errorf("the shadow has answered %d callers", n)
+	}
+	_, err = c.StopInferenceExperiment(t.Context(), &sagemaker.StopInferenceExperimentInput{
+		Name: aws.String("live"), ModelVariantActions: map[string]types.ModelVariantAction{production: types.ModelVariantActionRemove, shadow: types.ModelVariantActionPromote},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.until("live", types.InferenceExperimentStatusCompleted)
+	before := all.by(production)
+	all.await(500)
+	all.leave()
+	if after := all.by(production); after > before+8 { // those that were on their way
+		t.Errorf("the old production variant answered %d requests after it was removed", after-before)
+	}
+	got := c.settled("live")
+	a, n := got.Accounting, got.Errors
+	if a["requests"] < 2500 || a["requests"] > all.sent.Load() || a["mirrored"] == 0 || a["sampled_out"] == 0 {
+		t.Errorf("accounting of %d requests: %v", all.sent.Load(), a)
+	}
+	if n.Production.Invocations != a["requests"] || n.Production.Answers2xx != a["requests"] || n.Shadow.Invocations < a["mirrored"] {
+		t.Errorf("invocations: %+v, accounting: %v", n, a)
+	}
+	t.Logf("%d requests, of which %d during the experiment: %v", all.sent.Load(), a["requests"], a)
+}
