@@ -20,6 +20,7 @@ type mirror struct {
 	breaker breaker
 	queue   chan *exchange
 	workers []*worker
+	started bool // guarded by the router's lock
 	busy    atomic.Int64
 
 	mu     sync.RWMutex // so that nothing can be put into the queue once it is closed
@@ -67,6 +68,7 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 
 // start begins to work on copies; stop ends it.
 func (m *mirror) start(group *sync.WaitGroup) {
+	m.started = true
 	for _, w := range m.workers {
 		group.Go(w.run)
 	}
@@ -77,6 +79,9 @@ func (m *mirror) stop(then time.Time) {
 	m.close()
 	for _, w := range m.workers {
 		w.leash.shorten(then)
+	}
+	if !m.started {
+		m.workers[0].run() // through copies that nobody else will look at; none is sent any more
 	}
 }
 

@@ -361,3 +361,24 @@ func TestMirror_MeasuresBothLegsFromTheirRequest(t *testing.T) {
 		t.Errorf("recorded %+v", leg)
 	}
 }
+
+func TestMirror_BreakerTriesAgainWhenItsProbeWasNotSent(t *testing.T) {
+	gone := listen(t)
+	gone.Close()
+	s := newSystem(t, router.Options{BreakerFaults: 1, BreakerPause: time.Millisecond, MirrorMemory: 100})
+	main := model(t, echo)
+	s.Publish(mirrored(routes(main), 1, gone.Addr().String()))
+	s.invoke(t, "x")
+	m := s.counts.mirror("m")
+	m.wait(t)
+	eventually(t, "a probe that is too much for the memory", func() bool {
+		s.invoke(t, strings.Repeat("x", 200))
+		return m.of(gnomon.BucketQueueFull) > 0
+	})
+	s.Publish(mirrored(routes(main), 1, model(t, echo)))
+	eventually(t, "another probe", func() bool {
+		s.invoke(t, "x")
+		m.wait(t)
+		return m.of(gnomon.BucketMirrored) > 0
+	})
+}

@@ -145,7 +145,7 @@ func newConn(nc net.Conn, p *pool) *conn {
 // quiet reports whether the model has neither closed the connection nor said anything that nobody asked for. Such an
 // answer would otherwise be taken for the next caller's.
 func (c *conn) quiet() bool {
-	if c.br.Buffered() > 0 || c.raw == nil {
+	if c.raw == nil {
 		return false
 	}
 	c.silent = false

@@ -29,32 +29,26 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 	}
 	shadow := model(t, echo)
 	s := newSystem(t, router.Options{})
-	publish := func(round int) (out int) {
-		out = round % 4
+	publish := func(round int) {
+		at := round % 4
+		gone[at].Store(false)
 		v := variant("main")
-		for i, a := range addresses {
-			if i != out {
-				v.Instances = append(v.Instances, gnomon.InstanceRoute{ID: instance("main", i), Address: a})
-			}
-		}
+		v.Instances = []gnomon.InstanceRoute{{ID: instance("main", at), Address: addresses[at]}}
 		r := routes()
 		r.Endpoints[0].Production[0] = v
 		if round%3 != 0 {
 			r = mirrored(r, 0.5, shadow)
 			r.Endpoints[0].Mirror.ID = gnomon.MirrorID(fmt.Sprint("m", round%2))
 		}
-		for i := range gone {
-			gone[i].Store(false)
-		}
 		s.Publish(r)
-		return out
 	}
 	publish(0)
 	done, swapped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(swapped)
 		for round := 1; ; round++ {
-			out := publish(round)
+			publish(round)
+			out := (round - 1) % 4
 			eventually(t, "the instance is let go of", func() bool { return s.InFlight(instance("main", out)) == 0 })
 			gone[out].Store(true)
 			select {
@@ -190,5 +184,17 @@ func TestRun_EndsWithEveryCopyInABucket(t *testing.T) {
 		if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketStopped: n}, c.mirror(id).tally()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
+	}
+}
+
+func TestPublish_StopsTheCopiesOfAMirrorThatNeverRan(t *testing.T) {
+	c := newCounts()
+	r := router.New(router.Options{}, c, slog.New(slog.DiscardHandler))
+	main := frugal(t)
+	r.Publish(mirrored(routes(main), 1, frugal(t)))
+	newCaller().call(t, r)
+	r.Publish(routes(main))
+	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketStopped: 1}, c.mirror("m").tally()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

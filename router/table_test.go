@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"gnomon"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -184,6 +187,41 @@ func TestInstance_NoClaimOnceRetired(t *testing.T) {
 	in.restore()
 	if !in.claim(1) {
 		t.Error("it cannot be claimed again")
+	}
+}
+
+type noRecorder struct{}
+
+func (noRecorder) Series(gnomon.Series) gnomon.LegRecorder       { return nil }
+func (noRecorder) Mirror(gnomon.MirrorID) gnomon.MirrorRecorder { return nil }
+
+// A request may look at a table whose instances retire before it can claim one. It must then find the next table's.
+func TestFind_LooksAgainWhenTheTableIsReplaced(t *testing.T) {
+	r := New(Options{}, noRecorder{}, slog.New(slog.DiscardHandler))
+	publish := func(i int) {
+		r.Publish(gnomon.Routes{Endpoints: []gnomon.EndpointRoute{{Name: "e", Production: []gnomon.VariantRoute{{
+			Name: "main", Instances: []gnomon.InstanceRoute{{ID: gnomon.InstanceID{Fleet: "f", Ordinal: i % 2}}},
+		}}}}})
+	}
+	publish(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 20000 {
+			publish(i)
+		}
+	}()
+	for q := (&request{endpoint: []byte("e")}); ; {
+		to, err := r.find(q, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to.in.release()
+		select {
+		case <-done:
+			return
+		default:
+		}
 	}
 }
 
