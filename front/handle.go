@@ -61,7 +61,15 @@ func (s *Server) settle(ctx *fasthttp.RequestCtx, c *conn) {
 		answer(ctx, fault{500, "InternalFailure", ""})
 		ctx.SetConnectionClose()
 	}
+	shed(ctx)
 	c.settle()
+}
+
+// shed lets go of a large body, which fasthttp would keep for the connection's next request.
+func shed(ctx *fasthttp.RequestCtx) {
+	if cap(ctx.Request.Body()) > smallBody {
+		ctx.Request.SwapBody(nil)
+	}
 }
 
 // unreadable answers a request that broke a limit or is not HTTP. fasthttp closes the connection afterwards.
@@ -74,6 +82,7 @@ func (s *Server) unreadable(ctx *fasthttp.RequestCtx, err error) {
 	ctx.Response.Reset()
 	ctx.Response.Header.SetCanonical(headerID, c.id[:])
 	c.refused = true
+	shed(ctx)
 	answer(ctx, s.faultOf(&ctx.Request.Header, err))
 }
 

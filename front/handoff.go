@@ -16,6 +16,7 @@ import (
 // hand gives the request and its connection to the net/http server.
 func (s *Server) hand(ctx *fasthttp.RequestCtx, c *conn) {
 	again := replay(ctx)
+	shed(ctx)
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(rest net.Conn) {
 		c.handed = true

@@ -124,9 +124,10 @@ func testedSeries() gnomon.Series {
 	return s
 }
 
-func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
+// flaky is a shadow of which two in five copies go wrong in one way or another.
+func flaky(t *testing.T) string {
 	var turn atomic.Int64
-	shadow := raw(t, func(c net.Conn, br *bufio.Reader) {
+	return raw(t, func(c net.Conn, br *bufio.Reader) {
 		for {
 			body, err := take(br)
 			if err != nil {
@@ -145,14 +146,15 @@ func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
 			}
 		}
 	})
-	s := newSystem(t, router.Options{MirrorQueue: 8, MirrorWorkers: 2, MaxShadowBody: 100, BreakerFaults: 3, BreakerPause: 5 * time.Millisecond})
-	s.Publish(mirrored(routes(model(t, echo)), 0.7, shadow))
-	m := s.counts.mirror("m")
+}
+
+// watch checks, until it is stopped, that no bucket holds a request that has not begun.
+func (b *buckets) watch(t *testing.T) (stop func()) {
 	done, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
 		for {
-			if ended, begun := m.sum(); ended > begun {
+			if ended, begun := b.sum(); ended > begun {
 				t.Errorf("%d requests have begun, %d are in a bucket", begun, ended)
 			}
 			select {
@@ -162,6 +164,14 @@ func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
 			}
 		}
 	}()
+	return func() { close(done); <-watched }
+}
+
+func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
+	s := newSystem(t, router.Options{MirrorQueue: 8, MirrorWorkers: 2, MaxShadowBody: 100, BreakerFaults: 3, BreakerPause: 5 * time.Millisecond})
+	s.Publish(mirrored(routes(model(t, echo)), 0.7, flaky(t)))
+	m := s.counts.mirror("m")
+	stop := m.watch(t)
 	const callers, each = 8, 250
 	var calling sync.WaitGroup
 	for range callers {
@@ -176,8 +186,7 @@ func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
 	}
 	calling.Wait()
 	m.wait(t)
-	close(done)
-	<-watched
+	stop()
 	if _, begun := m.sum(); begun != callers*each {
 		t.Errorf("%d requests have begun", begun)
 	}

@@ -1,0 +1,196 @@
+package front_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"gnomon/front"
+
+	"github.com/valyala/fasthttp"
+)
+
+func TestServe_LimitsBodies(t *testing.T) {
+	s := serve(t, front.Options{MaxRuntimeBody: 3000, MaxControlBody: 200})
+	chunk := func(n int) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", n, strings.Repeat("x", n)) }
+	for _, tc := range []struct {
+		name, raw string
+		status    int
+		errorName string
+	}{
+		{"runtime, just right", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3000\r\n\r\n" + strings.Repeat("x", 3000), 200, ""},
+		{"runtime", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3001\r\n\r\n", 400, "ValidationError"},
+		{"runtime, expecting", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 3001\r\n\r\n", 400, "ValidationError"},
+		{"runtime, chunked", "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(3001), 400, "ValidationError"},
+		{"control, just right", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200\r\n\r\n" + strings.Repeat("x", 200), 200, ""},
+		{"control", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 201\r\n\r\n", 413, "RequestEntityTooLargeException"},
+		{"console", "POST /console/ HTTP/1.1\r\nHost: a\r\nContent-Length: 201\r\n\r\n", 413, "RequestEntityTooLargeException"},
+		{"header", "GET / HTTP/1.1\r\nHost: a\r\nX-A: " + strings.Repeat("x", 20<<10) + "\r\n\r\n", 431, "MalformedHttpRequestException"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			status, body, header, closed := s.send(t, tc.raw)
+			if status != tc.status || header.Get("x-amzn-errortype") != tc.errorName || status != 200 && !closed {
+				t.Errorf("got %d %s, closed %v", status, body, closed)
+			}
+		})
+	}
+}
+
+func TestServe_LetsARefusedClientFinish(t *testing.T) {
+	s := serve(t, front.Options{MaxRuntimeBody: 1 << 10})
+	c := s.dial(t)
+	const n = 16 << 20
+	if _, err := fmt.Fprintf(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("x", n)); err != nil {
+		t.Errorf("many clients look for an answer only after they have sent everything: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 400 {
+		t.Errorf("got %v, %v", resp, err)
+	}
+}
+
+func TestServe_ChargesAnnouncedBodies(t *testing.T) {
+	const mib = 1 << 20
+	s := serve(t, front.Options{BodyBudget: 25 * mib})
+	var waiting []net.Conn
+	for range 10 { // each announces 10 MiB and sends nothing: two fit
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", 10*mib)
+		waiting = append(waiting, c)
+	}
+	refused := make(chan int, len(waiting))
+	for _, c := range waiting {
+		go func() {
+			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err == nil {
+				refused <- resp.StatusCode
+			}
+		}()
+	}
+	for range 8 {
+		if status := <-refused; status != 503 {
+			t.Errorf("got %d", status)
+		}
+	}
+	if n := s.BodyBytes(); n < 19*mib || n > 25*mib {
+		t.Errorf("%d bytes are charged", n)
+	}
+	if status, _, _, _ := s.send(t, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"); status != 200 {
+		t.Errorf("a small request got %d", status)
+	}
+	for _, c := range waiting {
+		c.Close()
+	}
+	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+}
+
+func TestServe_ChargesChunkedBodies(t *testing.T) {
+	s := serve(t, front.Options{BodyBudget: 1 << 20})
+	c := s.dial(t)
+	go func() {
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+		chunk := "400\r\n" + strings.Repeat("x", 1024) + "\r\n"
+		for range 4 << 10 {
+			if _, err := io.WriteString(c, chunk); err != nil {
+				return
+			}
+		}
+	}()
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 503 {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+}
+
+func TestServe_GivesChargesBackAfterEachRequest(t *testing.T) {
+	s := serve(t, front.Options{})
+	for _, path := range []string{"/endpoints/e", "/"} {
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", path, 500<<10, strings.Repeat("x", 500<<10))
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+	}
+}
+
+func TestServe_TimesOutSlowClients(t *testing.T) {
+	s := serve(t, front.Options{HeaderTimeout: 50 * time.Millisecond, BodyTimeout: 50 * time.Millisecond, IdleTimeout: 50 * time.Millisecond})
+	for name, raw := range map[string]string{
+		"header":          "POST /endpoints/e HTTP/1.1\r\nHo",
+		"body":            "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+		"body of control": "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nab",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, body, _, closed := s.send(t, raw); status != 408 || !closed {
+				t.Errorf("got %d %s, closed %v", status, body, closed)
+			}
+		})
+	}
+	t.Run("idle", func(t *testing.T) {
+		c := s.dial(t)
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n")
+		if all, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 200") {
+			t.Errorf("%v, %q", err, all)
+		}
+	})
+}
+
+func TestServe_CountsHandedConnectionsToo(t *testing.T) {
+	release := make(chan struct{})
+	s := serve(t, front.Options{MaxConnections: 2, Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.(http.Flusher).Flush()
+		<-release
+	})})
+	for range 2 {
+		c := s.dial(t)
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if _, err := bufio.NewReader(c).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := s.dial(t)
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 503 || !json.Valid(b) {
+		t.Errorf("got %d %s, %v", resp.StatusCode, b, err)
+	}
+	close(release)
+	eventually(t, "places are free again", func() bool { return s.Connections() == 0 })
+}
+
+func TestServe_KeepsNoLargeBodiesWithIdleConnections(t *testing.T) {
+	const conns, size = 20, 4 << 20
+	s := serve(t, front.Options{Runtime: func(*fasthttp.RequestCtx, []byte) {}})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // the pools' second chance
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	body := strings.Repeat("x", size)
+	before := heap()
+	for range conns {
+		c := s.dial(t)
+		fmt.Fprintf(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", size, body)
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+	}
+	if after := heap(); after > before+conns*size/4 {
+		t.Errorf("%d idle connections hold %d MiB", conns, (after-before)>>20)
+	}
+}
