@@ -142,6 +142,8 @@ type Endpoint struct {
 	LiveScalings map[VariantName]Scaling
 	// Overlay is the ID of the overlay that Live contains; empty: none.
 	Overlay string
+	// Mirrored is the ID of the last overlay whose copying has begun: from then on its requests are counted.
+	Mirrored string
 	// FailedOverlay is the ID of the last overlay that could not be deployed; FailureReason says why.
 	FailedOverlay string
 	// Adopted is the ID of the last overlay that became Base.

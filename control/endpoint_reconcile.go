@@ -130,16 +130,9 @@ func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.D
 	if err := r.ensure(ctx, s); err != nil {
 		return 0, err
 	}
-	s, err = r.advance(ctx, name)
+	s, err = r.advance(ctx, name, r.instances(s.e.ID))
 	if err != nil {
 		return 0, err
-	}
-	if s.e.Live != nil {
-		route := s.route(r.instances(s.e.ID))
-		r.board.put(name, route)
-		if !slices.ContainsFunc(route.Production, func(v gnomon.VariantRoute) bool { return len(v.Instances) == 0 }) {
-			r.boot.serves(name)
-		}
 	}
 	again, err := r.stop(ctx, s, s.keep(), time.Now().Add(-s.e.Deployment.TerminationWait))
 	if limit := s.e.Deployment.MaximumExecutionTime; limit > 0 && s.e.Status.Busy() {
@@ -187,8 +180,10 @@ func (r *EndpointReconciler) ensure(ctx context.Context, s site) error {
 	return nil
 }
 
-// advance looks at the instances and records what that means: what is wanted is live, or cannot be.
-func (r *EndpointReconciler) advance(ctx context.Context, name string) (site, error) {
+// advance records what the instances mean: what is wanted is live, or cannot be. The routes are published before that
+// is kept, so that whoever is told that something serves, or is copied, finds it so. Should it not be kept, the next
+// step publishes what is.
+func (r *EndpointReconciler) advance(ctx context.Context, name string, instances map[gnomon.InstanceID]gnomon.Instance) (site, error) {
 	var was, is gnomon.EndpointStatus
 	s, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) (site, error) {
 		e, err := r.plane.found(tx, gnomon.EndpointName(name))
@@ -203,8 +198,12 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string) (site, er
 			return site{}, err
 		}
 		was = e.Status
-		changed := s.advance(r.instances(e.ID), now())
+		changed := s.advance(instances, now())
 		is = e.Status
+		r.publish(name, s, instances)
+		if s.mirrors() {
+			e.Mirrored, changed = s.overlay().ID, true
+		}
 		if !changed {
 			return s, nil
 		}
@@ -217,6 +216,24 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string) (site, er
 		r.log.Info("endpoint", "name", s.e.Name, "from", was, "to", is, "reason", s.e.FailureReason)
 	}
 	return s, r.plane.wakeExperiments(ctx, s.e.Name)
+}
+
+// publish tells the router of an endpoint that is or has been in service.
+func (r *EndpointReconciler) publish(name string, s site, instances map[gnomon.InstanceID]gnomon.Instance) {
+	if s.e.Live == nil {
+		return
+	}
+	route := s.route(instances)
+	r.board.put(name, route)
+	if !slices.ContainsFunc(route.Production, func(v gnomon.VariantRoute) bool { return len(v.Instances) == 0 }) {
+		r.boot.serves(name)
+	}
+}
+
+// mirrors reports whether the copying that the overlay asks for has begun and is not recorded yet.
+func (s site) mirrors() bool {
+	o := s.overlay()
+	return o != nil && o.Mirror && s.e.Overlay == o.ID && s.e.Mirrored != o.ID
 }
 
 // advance is the rule behind [EndpointReconciler.advance]. It reports whether it changed the endpoint.

@@ -202,7 +202,7 @@ func (s scene) created() (time.Duration, error) {
 
 func (s scene) starting() (time.Duration, error) { return s.begin() }
 
-// begin starts to mirror once the shadow is deployed.
+// begin starts to mirror once the shadow is deployed. It is Running once requests are copied, not before.
 func (s scene) begin() (time.Duration, error) {
 	if s.missed() {
 		return 0, nil
@@ -216,10 +216,14 @@ func (s scene) begin() (time.Duration, error) {
 	if !s.deployed() {
 		return s.x.Schedule.End.Sub(s.at), nil
 	}
-	o := *s.x.Overlay
-	o.Mirror = true
-	s.x.Overlay, s.x.Schedule.Start = &o, s.at
-	s.x.Status = gnomon.Running
+	if o := *s.x.Overlay; !o.Mirror {
+		o.Mirror = true
+		s.x.Overlay = &o
+	}
+	if !s.mirrored() {
+		return s.x.Schedule.End.Sub(s.at), nil
+	}
+	s.x.Status, s.x.Schedule.Start = gnomon.Running, s.at
 	return 0, nil
 }
 
@@ -277,6 +281,11 @@ func (s scene) deployed() bool {
 	return s.x.Overlay != nil && s.e.Overlay == s.x.Overlay.ID && s.e.Status == gnomon.EndpointInService
 }
 
+// mirrored reports whether the copying is as the overlay asks for it.
+func (s scene) mirrored() bool {
+	return s.x.Overlay == nil || !s.x.Overlay.Mirror || s.e.Mirrored == s.x.Overlay.ID
+}
+
 func (s scene) running() time.Duration {
 	if left := s.x.Schedule.End.Sub(s.at); left > 0 {
 		return left
@@ -287,7 +296,7 @@ func (s scene) running() time.Duration {
 
 // updating goes back to where the update came from, once it is deployed.
 func (s scene) updating() time.Duration {
-	if s.x.Overlay != nil && !s.deployed() {
+	if s.x.Overlay != nil && !s.deployed() || !s.mirrored() {
 		return 0
 	}
 	s.x.Status, s.x.Resume = s.x.Resume, ""

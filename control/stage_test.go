@@ -60,7 +60,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: db, Rules: s.rules, Artifacts: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: witness{s.t, db, s.router}, Rules: s.rules, Artifacts: there{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
