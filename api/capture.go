@@ -70,18 +70,14 @@ func showContentTypes(c *gnomon.DataCapture) *sagemaker.CaptureContentTypeHeader
 	return &sagemaker.CaptureContentTypeHeader{CsvContentTypes: c.CSVContentTypes, JsonContentTypes: c.JSONContentTypes}
 }
 
-// summarizeCapture returns what DescribeEndpoint says of c.
+// summarizeCapture returns what DescribeEndpoint says of c. No records are written yet, so capture is never Started.
 func summarizeCapture(c *gnomon.DataCapture) *sagemaker.DataCaptureConfigSummary {
 	if c == nil {
 		return nil
 	}
-	status := sagemaker.CaptureStatusStopped
-	if c.Enabled {
-		status = sagemaker.CaptureStatusStarted
-	}
 	return &sagemaker.DataCaptureConfigSummary{
 		EnableCapture:             c.Enabled,
-		CaptureStatus:             status,
+		CaptureStatus:             sagemaker.CaptureStatusStopped,
 		CurrentSamplingPercentage: int32(c.SamplingPercent),
 		DestinationS3Uri:          c.Destination,
 		KmsKeyId:                  c.KmsKey,
