@@ -21,7 +21,7 @@ demo: build
 test: check
 ifneq ($(shell command -v gcc),)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m $(TESTFLAGS) ./...
-	$(GO) test -run 'Alloc' $(TESTFLAGS) ./router ./sigv4 ./meter
+	$(GO) test -run 'Alloc' $(TESTFLAGS) ./router ./front ./sigv4 ./meter
 else
 	@echo "There is no C compiler (gcc): testing without the race detector."
 	$(GO) test -timeout 40m $(TESTFLAGS) ./...

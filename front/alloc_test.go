@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector allocates.
+
 package front_test
 
 import (
@@ -14,9 +18,6 @@ import (
 const runtimeAllocations = 0
 
 func TestServe_AllocatesLittle(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	body := []byte("ok")
 	s := serve(t, front.Options{Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { ctx.SetBody(body) }})
 	c := s.dial(t)
