@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -66,21 +67,15 @@ type limitsConfig struct {
 type duration time.Duration
 
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
-	text := n.Value
+	text, unit := n.Value, time.Duration(1)
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		text = days + "h"
-		v, err := time.ParseDuration(text)
-		if err != nil {
-			return fmt.Errorf("line %d: %q is not a duration such as 10m, 1h30m or 63d", n.Line, n.Value)
-		}
-		*d = duration(v * 24)
-		return nil
+		text, unit = days+"h", 24
 	}
 	v, err := time.ParseDuration(text)
-	if err != nil || v < 0 {
+	if err != nil || v < 0 || v > math.MaxInt64/unit {
 		return fmt.Errorf("line %d: %q is not a duration such as 10m, 1h30m or 63d", n.Line, n.Value)
 	}
-	*d = duration(v)
+	*d = duration(v * unit)
 	return nil
 }
 
