@@ -72,6 +72,9 @@ func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) 
 			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeResourceNotFound, Message: e.Message, Status: http.StatusNotFound})
 			return
 		}
+		if err != nil && r.Context().Err() != nil {
+			return // the caller has left
+		}
 		if err != nil {
 			log.Error("comparison", "name", r.PathValue("name"), "error", err)
 			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeInternalFailure, Message: "Internal failure", Status: http.StatusInternalServerError})

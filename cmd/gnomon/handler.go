@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"path"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -15,7 +16,8 @@ import (
 // when it is set open, must be signed.
 func (h *house) handler(c *config, g *gate, operations sagemaker.Handler, metrics prometheus.Gatherer, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", g.signed(sagemaker.NewServer(operations, sagemaker.Options{Log: log})))
+	api := g.signed(sagemaker.NewServer(operations, sagemaker.Options{Log: log}))
+	mux.Handle("/", api)
 	mux.Handle("GET /gnomon/v1/experiments/{name}/comparison", g.signed(compare(control.Experiments{Plane: h.plane}, h.meter, log)))
 	switch shown := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}); c.Metrics {
 	case "open":
@@ -31,5 +33,18 @@ func (h *house) handler(c *config, g *gate, operations sagemaker.Handler, metric
 		}
 		w.Write([]byte("ok\n"))
 	})
-	return mux
+	return unredirected(mux, api)
+}
+
+// unredirected hands paths that a ServeMux would redirect, such as /x/../y, to the API, which refuses them in its own
+// shape: its clients follow no redirects.
+func unredirected(mux, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given := r.URL.EscapedPath()
+		if clean := path.Clean(given); clean != given && clean+"/" != given {
+			api.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
