@@ -26,6 +26,8 @@ type Target struct {
 	Open func(t *testing.T, from *objects.Table) host.Driver
 	// Image is one that runs Serve; no image is called "unknown".
 	Image string
+	// FixedClass says why the class of a running instance cannot be changed here; empty: it can.
+	FixedClass string
 	// Type is the instance type to run on; empty: ml.m5.large.
 	Type gnomon.InstanceType
 }

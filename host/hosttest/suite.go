@@ -368,6 +368,9 @@ func testReopen(t *testing.T, tg Target) {
 }
 
 func testClass(t *testing.T, tg Target) {
+	if tg.FixedClass != "" {
+		t.Skip(tg.FixedClass)
+	}
 	h := tg.start(t, host.Options{})
 	f := tg.Fleet(Well)
 	f.Class = gnomon.Shadow

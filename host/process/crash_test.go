@@ -52,7 +52,7 @@ func runHost(dir, cgroup string) int {
 // startHost starts runHost in a process of its own and waits for its instance.
 func startHost(t *testing.T, dir, cgroup string) (*exec.Cmd, gnomon.Instance) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "host", dir, cgroup)
+	cmd := exec.Command(self, "host", dir, cgroup)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
