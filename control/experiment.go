@@ -99,7 +99,7 @@ func (s Experiments) plan(r NewExperiment) (*gnomon.Experiment, error) {
 	}
 	return &gnomon.Experiment{
 		Name: r.Name, ID: gnomon.NewID(), Description: r.Description, Role: r.Role, Endpoint: r.Endpoint, KmsKey: r.KmsKey,
-		CreatedAt: t, ModifiedAt: t, VariantsAt: t, Schedule: schedule, Planned: schedule,
+		CreatedAt: t, ModifiedAt: t, VariantsAt: t, Schedule: schedule, Planned: planned(r.Schedule, schedule),
 		Production: gnomon.Variant{Name: r.Source}, Shadow: gnomon.Variant{Name: r.Shadow},
 		SamplingPercent: r.SamplingPercent, Capture: r.Capture, Status: gnomon.Creating, Accepted: r.Accepted,
 	}, nil

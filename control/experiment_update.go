@@ -137,12 +137,25 @@ func rescheduleCreated(x *gnomon.Experiment, given gnomon.Schedule, at time.Time
 	if err != nil {
 		return err
 	}
-	x.Schedule, x.Planned = next, next
+	asked := given
+	if asked.Start.IsZero() {
+		asked.Start = x.Planned.Start
+	}
+	x.Schedule, x.Planned = next, planned(asked, next)
 	return nil
 }
 
+// planned returns what was asked for, of which resolved is what came. A start that was past by then stays on record:
+// clients that always send the whole schedule repeat it.
+func planned(asked, resolved gnomon.Schedule) gnomon.Schedule {
+	if !asked.Start.IsZero() {
+		resolved.Start = asked.Start
+	}
+	return resolved
+}
+
 func rescheduleRunning(x *gnomon.Experiment, given gnomon.Schedule, at time.Time) error {
-	if !given.Start.IsZero() && !sameSecond(given.Start, x.Schedule.Start) && !sameSecond(given.Start, x.Planned.Start) && !sameSecond(given.Start, x.CreatedAt) {
+	if !given.Start.IsZero() && !sameSecond(given.Start, x.Schedule.Start) && !sameSecond(given.Start, x.Planned.Start) {
 		return gnomon.Errorf(gnomon.Invalid, "Schedule.StartTime cannot be changed while inference experiment %q is Running: it started at %s.", x.Name, x.Schedule.Start.Format(layout))
 	}
 	if given.End.IsZero() || sameSecond(given.End, x.Schedule.End) {
@@ -204,9 +217,13 @@ func (s Experiments) changeCreated(tx *gnomon.Tx, x *gnomon.Experiment, u Experi
 }
 
 // changeRunning applies the sampling percentage, and refuses whatever else differs from what is.
-func (s Experiments) changeRunning(_ *gnomon.Tx, x *gnomon.Experiment, u ExperimentUpdate) error {
+func (s Experiments) changeRunning(tx *gnomon.Tx, x *gnomon.Experiment, u ExperimentUpdate) error {
+	e, err := s.Plane.found(tx, x.Endpoint)
+	if err != nil {
+		return err
+	}
 	for _, v := range u.Variants {
-		if !sameVariants(v, x.Production) && !sameVariants(v, x.Shadow) {
+		if !sameVariants(v, x.Production) && !sameVariants(v, x.Shadow) && !deployedAs(e, x, v) {
 			return gnomon.Errorf(gnomon.Invalid, "ModelVariants cannot be changed while inference experiment %q is Running: variant %q differs. Only Description, SamplingPercentage and Schedule.EndTime can be.", x.Name, v.Name)
 		}
 	}
@@ -220,6 +237,15 @@ func (s Experiments) changeRunning(_ *gnomon.Tx, x *gnomon.Experiment, u Experim
 		x.SamplingPercent = m.SamplingPercent
 	}
 	return nil
+}
+
+// deployedAs reports whether v is a variant as the endpoint has it, where its owner may have scaled it.
+func deployedAs(e *gnomon.Endpoint, x *gnomon.Experiment, v gnomon.Variant) bool {
+	if e == nil || e.ID != x.EndpointID {
+		return false
+	}
+	actual, _, ok := e.Wanted(x.Overlay).Variant(v.Name)
+	return ok && sameVariants(v, actual)
 }
 
 // sameVariants compares what an experiment can say of a variant.
