@@ -113,7 +113,7 @@ func TestCloudFormation_Running(t *testing.T) {
 	s.serving("digits", "linear")
 	template := s.experiment("stacked", "digits", "linear", "trees")
 	template.Description = aws.String("first")
-	template.Schedule = wholeSeconds(time.Now(), time.Now().Add(24*time.Hour))
+	template.Schedule = wholeSeconds(time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)) // past: it starts now
 	template.Tags = []types.Tag{tag("aws-cloudformation-stack", "one"), tag("stage", "test")}
 	s.create(template)
 	x, got := s.read("stacked")
