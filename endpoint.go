@@ -20,6 +20,8 @@ type Variant struct {
 	Count        int
 	Weight       float64
 	Routing      RoutingStrategy
+	// Incarnation, when it changes, has the same thing started anew.
+	Incarnation string `json:",omitzero"`
 
 	DownloadTimeout time.Duration // 0: the host's default
 	StartupTimeout  time.Duration // 0: the host's default

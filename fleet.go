@@ -62,7 +62,8 @@ func (v Variant) Fingerprint() string {
 		InstanceType InstanceType
 		Download     time.Duration
 		Startup      time.Duration
-	}{v.ModelID, v.Container, v.InstanceType, v.DownloadTimeout, v.StartupTimeout})
+		Incarnation  string
+	}{v.ModelID, v.Container, v.InstanceType, v.DownloadTimeout, v.StartupTimeout, v.Incarnation})
 	if err != nil {
 		panic(err) // strings, maps of strings and numbers always marshal
 	}

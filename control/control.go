@@ -62,6 +62,10 @@ type Rules struct {
 	Quotas    map[gnomon.InstanceType]int // instances per type
 	Quota     int                         // for types that Quotas does not name; 0: no limit
 	StartLead time.Duration               // a scheduled shadow is deployed this long before its start
+
+	// RestartPromoted says that hosts cannot give a running shadow production's priority: a promoted variant is started
+	// anew and takes over when it is in service.
+	RestartPromoted bool
 }
 
 // A Plane is what the services have in common. It holds no state of its own.

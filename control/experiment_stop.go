@@ -112,6 +112,9 @@ func (s Experiments) remainder(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.En
 	switch out {
 	case gnomon.Promoted:
 		shadow.Weight = production.Weight
+		if s.Plane.Rules.RestartPromoted {
+			shadow.Incarnation = x.OverlayID()
+		}
 		o.Production, o.Shadow = &shadow, nil
 	case gnomon.Retained:
 		o.Production, o.Shadow = &production, &shadow

@@ -132,6 +132,9 @@ func (q *Queue) longer(name string) time.Duration {
 // runWithResync runs the queue and wakes everything at the start and every [resync] after it, until ctx ends.
 func runWithResync(ctx context.Context, q *Queue, log *slog.Logger, wakeAll func(context.Context) error, take step) error {
 	if err := wakeAll(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end before it began
+		}
 		return fmt.Errorf("find what to reconcile: %w", err)
 	}
 	var ticking sync.WaitGroup

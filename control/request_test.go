@@ -268,6 +268,35 @@ func TestExperiments_PromoteAtAnotherSize(t *testing.T) {
 	})
 }
 
+func TestExperiments_PromoteStartsAnewWherePrioritiesCannotBeRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.stop()
+		s.rules.RestartPromoted = true
+		s.start()
+		s.endpoint("e")
+		if _, err := s.experiments.Create(s.ctx, s.request("x", "e")); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		before := s.host.running("shadow")
+		if _, err := s.experiments.Stop(s.ctx, "x", gnomon.Stop{Actions: map[gnomon.VariantName]gnomon.Action{"shadow": gnomon.Promote}}); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		s.wantExperiment("x", gnomon.Completed)
+		after := s.host.running("shadow")
+		for id := range after {
+			if _, old := before[id]; old {
+				t.Errorf("instance %s was kept", id)
+			}
+		}
+		if r := s.router.route("e"); len(after) != 1 || r.Production[0].Name != "shadow" || len(r.Production[0].Instances) != 1 {
+			t.Errorf("after the promotion: %v, %+v", after, r)
+		}
+	})
+}
+
 func TestExperiments_PromotionThatFailsLeavesProduction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -150,6 +150,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
+			RestartPromoted: !driver.CanRaise(),
 		},
 	}
 	h.endpoints = control.NewEndpointReconciler(h.plane, h.host, h.router)
@@ -180,7 +181,7 @@ func newDriver(c *config, from *objects.Table, log *slog.Logger) (*process.Drive
 		images = append(images, process.Image{Name: i.Name, Command: command, Env: i.Env, Dir: i.Dir})
 	}
 	return process.New(log, process.Options{
-		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Strict: c.InstanceSize == "strict",
+		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Hide: []string{c.DataDir}, Strict: c.InstanceSize == "strict",
 	})
 }
 
