@@ -17,14 +17,14 @@ demo: build
 
 # Everything that can be tested on this machine. What the machine lacks is skipped with a message. The race detector
 # needs a C compiler; without one the tests run without it. Counts of allocations mean nothing under it and are taken
-# in a run of their own.
+# in a run of their own. Packages are tested one after the other, since some of them measure shares of the processors.
 test: check
 ifneq ($(shell command -v gcc),)
-	CGO_ENABLED=1 $(GO) test -race -timeout 40m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 40m $(TESTFLAGS) ./...
 	$(GO) test -run 'Alloc' $(TESTFLAGS) ./router ./front ./sigv4 ./meter
 else
 	@echo "There is no C compiler (gcc): testing without the race detector."
-	$(GO) test -timeout 40m $(TESTFLAGS) ./...
+	$(GO) test -p 1 -timeout 40m $(TESTFLAGS) ./...
 endif
 
 check:
