@@ -329,9 +329,10 @@ func (s scene) stopping() error {
 	return s.plane.collect(s.tx, x, s.e)
 }
 
-// restored reports whether nothing of the experiment is left on the endpoint but what it is to keep.
+// restored reports whether nothing of the experiment is left on the endpoint but what it is to keep. On one that never
+// served there was nothing, and its owner can only delete it once the experiment has ended.
 func (s scene) restored() bool {
-	if s.e == nil {
+	if s.e == nil || s.e.Status == gnomon.EndpointFailed {
 		return true
 	}
 	return s.x.Overlay == nil && !strings.HasPrefix(s.e.Overlay, s.x.ID) && s.e.Status == gnomon.EndpointInService

@@ -30,6 +30,7 @@ type stage struct {
 	endpoints   control.Endpoints
 	experiments control.Experiments
 	tags        control.Tags
+	ready       func() bool
 }
 
 const role = "arn:aws:iam::000000000000:role/gnomon"
@@ -79,7 +80,7 @@ func (s *stage) start() {
 	})
 	s.ctx = ctx
 	s.models, s.configs, s.endpoints = control.Models{Plane: p}, control.EndpointConfigs{Plane: p}, control.Endpoints{Plane: p}
-	s.experiments, s.tags = control.Experiments{Plane: p}, control.Tags{Plane: p}
+	s.experiments, s.tags, s.ready = control.Experiments{Plane: p}, control.Tags{Plane: p}, er.Ready
 	s.stop = func() {
 		cancel()
 		running.Wait()

@@ -1,0 +1,38 @@
+package control_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"gnomon"
+	"gnomon/control"
+)
+
+func (s *stage) create(r control.NewExperiment) {
+	s.t.Helper()
+	if _, err := s.experiments.Create(s.ctx, r); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestExperiment_EndsWithTheFailureOfItsEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.model("m")
+		s.model("n")
+		s.host.bad["m"] = true
+		s.config("c", variant("AllTraffic", "m", 2))
+		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c"}); err != nil {
+			t.Fatal(err)
+		}
+		s.create(s.request("x", "e"))
+		s.settle()
+		s.wantEndpoint("e", gnomon.EndpointFailed)
+		if x := s.wantExperiment("x", gnomon.Cancelled); x.Outcome != gnomon.Failed || x.Reason == "" {
+			t.Errorf("outcome %s, reason %q", x.Outcome, x.Reason)
+		}
+		if err := s.endpoints.Delete(s.ctx, "e"); err != nil {
+			t.Errorf("the endpoint cannot be deleted: %v", err)
+		}
+	})
+}
