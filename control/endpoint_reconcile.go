@@ -418,6 +418,7 @@ func (r *EndpointReconciler) remove(ctx context.Context, name string, s site) (t
 		return 0, err
 	}
 	r.names.Delete(s.e.ID)
+	r.boot.serves(name) // it is not waited for any more
 	r.log.Info("endpoint", "name", s.e.Name, "from", gnomon.EndpointDeleting, "to", "gone")
 	return 0, r.plane.wakeExperiments(ctx, s.e.Name)
 }

@@ -3,6 +3,7 @@ package control_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"gnomon"
 	"gnomon/control"
@@ -33,6 +34,31 @@ func TestExperiment_EndsWithTheFailureOfItsEndpoint(t *testing.T) {
 		}
 		if err := s.endpoints.Delete(s.ctx, "e"); err != nil {
 			t.Errorf("the endpoint cannot be deleted: %v", err)
+		}
+	})
+}
+
+func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.model("m")
+		s.config("c", variant("AllTraffic", "m", 1))
+		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c"}); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		s.host.bad["m"] = true
+		s.restart(time.Minute)
+		s.settle()
+		if s.ready() {
+			t.Error("ready without an instance in service")
+		}
+		if err := s.endpoints.Delete(s.ctx, "e"); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		if !s.ready() {
+			t.Error("not ready because of an endpoint that is gone")
 		}
 	})
 }
