@@ -357,7 +357,8 @@ func (r *EndpointReconciler) instances(endpointID string) map[gnomon.InstanceID]
 }
 
 // stop ends the instances of the endpoint that are not to be kept, once no request is with them and they have been of
-// no use since before. An instance to be kept that failed is ended too, after a pause, so that it is started anew.
+// no use since before. One of them that failed goes at once: it must not be found by a change that asks for it anew. An
+// instance to be kept that failed is ended too, after a pause, so that it is started again.
 func (r *EndpointReconciler) stop(ctx context.Context, s site, keep map[gnomon.InstanceID]bool, before time.Time) (time.Duration, error) {
 	var again time.Duration
 	for id, i := range r.instances(s.e.ID) {
@@ -368,6 +369,8 @@ func (r *EndpointReconciler) stop(ctx context.Context, s site, keep map[gnomon.I
 		case keep[id]:
 			delete(r.since, id)
 			continue
+		case i.State == gnomon.InstanceFailed:
+			limit = time.Time{}
 		}
 		wait, err := r.release(ctx, i, limit)
 		if err != nil {

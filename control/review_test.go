@@ -38,6 +38,28 @@ func TestExperiment_EndsWithTheFailureOfItsEndpoint(t *testing.T) {
 	})
 }
 
+func TestExperiment_IsNotFailedByWhatFailedBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.model("m")
+		s.model("n")
+		s.config("c", variant("AllTraffic", "m", 2))
+		wait := &gnomon.Deployment{TerminationWait: 10 * time.Minute}
+		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c", Deployment: wait}); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		s.host.bad["n"] = true
+		s.create(s.request("x", "e"))
+		s.settle()
+		s.wantExperiment("x", gnomon.Cancelled)
+		s.host.bad["n"] = false
+		s.create(s.request("y", "e"))
+		s.settle()
+		s.wantExperiment("y", gnomon.Running)
+	})
+}
+
 func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
