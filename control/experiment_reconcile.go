@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -236,10 +237,11 @@ func (s scene) missed() bool {
 	return true
 }
 
-// lay puts the overlay over the endpoint, unless it lies there or another experiment's does.
+// lay puts the overlay over the endpoint, unless it lies there or another experiment's does. A change that is under way
+// is waited for: it may yet be undone, and then the overlay would lie over, and hide, what never was in service.
 func (s scene) lay() error {
-	if s.x.Overlay != nil {
-		return nil
+	if s.x.Overlay != nil || s.e.Status != gnomon.EndpointInService {
+		return nil // the endpoint's reconciler wakes this one
 	}
 	all, err := on(s.tx, s.x.Endpoint)
 	if err != nil {
@@ -255,9 +257,13 @@ func (s scene) lay() error {
 		return nil
 	}
 	o := s.x.Lie(s.e.Base)
-	if err := s.plane.quota(s.tx, more(s.e.Wanted(nil).Instances(), s.e.Wanted(o).Instances())); err != nil {
+	err = s.plane.quota(s.tx, more(s.e.Wanted(nil).Instances(), s.e.Wanted(o).Instances()))
+	if errors.Is(err, gnomon.Limit) {
 		s.fail(err.Error())
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	s.x.Overlay = o
 	return s.plane.face(s.tx, s.x, s.e)

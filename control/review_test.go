@@ -9,9 +9,24 @@ import (
 	"gnomon/control"
 )
 
+// later returns a request for an experiment from then on for an hour.
+func (s *stage) later(name string, in time.Duration) control.NewExperiment {
+	r := s.request(name, "e")
+	r.Schedule.Start = time.Now().Add(in)
+	r.Schedule.End = r.Schedule.Start.Add(time.Hour)
+	return r
+}
+
 func (s *stage) create(r control.NewExperiment) {
 	s.t.Helper()
 	if _, err := s.experiments.Create(s.ctx, r); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) end(name string, shadow gnomon.Action) {
+	s.t.Helper()
+	if _, err := s.experiments.Stop(s.ctx, gnomon.ExperimentName(name), gnomon.Stop{Actions: map[gnomon.VariantName]gnomon.Action{"shadow": shadow}}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -35,6 +50,31 @@ func TestExperiment_EndsWithTheFailureOfItsEndpoint(t *testing.T) {
 		if err := s.endpoints.Delete(s.ctx, "e"); err != nil {
 			t.Errorf("the endpoint cannot be deleted: %v", err)
 		}
+	})
+}
+
+func TestExperiment_WaitsForAnOwnersUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		s.model("bad")
+		s.config("d", variant("AllTraffic", "bad", 2))
+		s.host.bad["bad"] = true
+		s.create(s.later("x", time.Hour))
+		time.Sleep(50*time.Minute - 500*time.Millisecond)
+		if _, err := s.endpoints.Update(s.ctx, control.Change{Name: "e", Config: "d"}); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		if e := s.wantEndpoint("e", gnomon.EndpointInService); e.Base.Config != "c" {
+			t.Errorf("an update that cannot be deployed was kept: the endpoint's own config is %q", e.Base.Config)
+		}
+		time.Sleep(15 * time.Minute)
+		s.wantExperiment("x", gnomon.Running)
+		s.end("x", gnomon.Remove)
+		s.settle()
+		s.wantExperiment("x", gnomon.Cancelled)
+		s.wantEndpoint("e", gnomon.EndpointInService)
 	})
 }
 
