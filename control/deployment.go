@@ -1,0 +1,126 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"time"
+
+	"gnomon"
+)
+
+// mirrors reports whether the copying that the overlay asks for has begun and is not recorded yet.
+func (s site) mirrors() bool {
+	o := s.overlay()
+	return o != nil && o.Mirror && s.e.Overlay == o.ID && s.e.Mirrored != o.ID
+}
+
+// advance is the rule behind [EndpointReconciler.advance]. It reports whether it changed the endpoint.
+func (s site) advance(instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) bool {
+	e := s.e
+	if !e.Status.Busy() || e.Status == gnomon.EndpointDeleting {
+		return false
+	}
+	want := s.wanted()
+	if reason := s.broken(want, instances, at); reason != "" {
+		return s.fail(reason, at)
+	}
+	if !ready(want, e, instances) {
+		return false
+	}
+	s.commit(want, at)
+	return true
+}
+
+// commit makes what is wanted what is live.
+func (s site) commit(want gnomon.EndpointSpec, at time.Time) {
+	e := s.e
+	failed := e.Status == gnomon.EndpointRollingBack || s.rejected()
+	e.Live, e.Overlay = &want, ""
+	if o := s.overlay(); o != nil && !s.rejected() {
+		e.Overlay = o.ID
+		if o.Adopt {
+			e.Base, e.Scalings, e.Adopted = want, nil, o.ID
+		}
+	}
+	base := e.Base
+	e.LiveBase, e.LiveScalings = &base, maps.Clone(e.Scalings)
+	e.Status, e.ModifiedAt, e.DeployingSince = gnomon.EndpointInService, at, time.Time{}
+	if !failed {
+		e.FailureReason = ""
+	}
+}
+
+// fail puts the blame where it belongs: on the overlay that is new, on the owner's change, or on the endpoint itself.
+// When there is nothing to undo, as when an endpoint goes back to what it was before an experiment, the deployment goes
+// on being tried. It reports whether it changed the endpoint.
+func (s site) fail(reason string, at time.Time) bool {
+	e, o := s.e, s.overlay()
+	switch {
+	case e.Live == nil:
+		e.Status, e.DeployingSince = gnomon.EndpointFailed, time.Time{}
+	case o != nil && o.ID != e.Overlay:
+		e.FailedOverlay = o.ID
+		e.Status, e.DeployingSince = gnomon.EndpointInService, time.Time{}
+	case e.Base.Revision() != e.LiveBase.Revision() || !reflect.DeepEqual(e.Scalings, e.LiveScalings):
+		e.Base, e.Scalings = *e.LiveBase, e.LiveScalings
+		e.Status, e.DeployingSince = gnomon.EndpointRollingBack, at
+	case e.FailureReason == reason:
+		return false
+	}
+	e.FailureReason, e.ModifiedAt = reason, at
+	return true
+}
+
+// broken returns why what is wanted cannot be had; empty: nothing says so yet. An instance that belongs to what is live
+// does not count: it is not the change that broke it.
+func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) string {
+	live := ids(s.e, s.e.Live)
+	for id := range ids(s.e, &want) {
+		i, ok := instances[id]
+		if _, old := live[id]; ok && !old && i.State == gnomon.InstanceFailed && i.Failure != nil {
+			return i.Failure.Reason(i.Variant)
+		}
+	}
+	limit := s.e.Deployment.MaximumExecutionTime
+	if limit > 0 && s.e.Status != gnomon.EndpointRollingBack && at.Sub(s.e.DeployingSince) >= limit {
+		return fmt.Sprintf("The deployment did not finish within MaximumExecutionTimeoutInSeconds (%d).", int(limit.Seconds()))
+	}
+	return ""
+}
+
+// ready reports whether every instance of the spec is in service. Instances that are live already are not waited for:
+// one that is just being restarted must not hold up a change.
+func ready(want gnomon.EndpointSpec, e *gnomon.Endpoint, instances map[gnomon.InstanceID]gnomon.Instance) bool {
+	live := ids(e, e.Live)
+	for id := range ids(e, &want) {
+		if _, old := live[id]; !old && instances[id].State != gnomon.InstanceInService {
+			return false
+		}
+	}
+	return true
+}
+
+// ids returns the instances that a spec consists of; none for nil.
+func ids(e *gnomon.Endpoint, s *gnomon.EndpointSpec) map[gnomon.InstanceID]bool {
+	all := make(map[gnomon.InstanceID]bool)
+	if s == nil {
+		return all
+	}
+	for _, f := range s.Fleets(e.ID, e.Name) {
+		for _, id := range ordinals(f) {
+			all[id] = true
+		}
+	}
+	return all
+}
+
+// keep returns the instances that are wanted or live.
+func (s site) keep() map[gnomon.InstanceID]bool {
+	want := s.wanted()
+	all := ids(s.e, &want)
+	for id := range ids(s.e, s.e.Live) {
+		all[id] = true
+	}
+	return all
+}
