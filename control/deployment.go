@@ -75,10 +75,8 @@ func (s site) fail(reason string, at time.Time) bool {
 // broken returns why what is wanted cannot be had; empty: nothing says so yet. An instance that belongs to what is live
 // does not count: it is not the change that broke it.
 func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) string {
-	live := ids(s.e, s.e.Live)
-	for id := range ids(s.e, &want) {
-		i, ok := instances[id]
-		if _, old := live[id]; ok && !old && i.State == gnomon.InstanceFailed && i.Failure != nil {
+	for id := range fresh(s.e, want) {
+		if i, ok := instances[id]; ok && i.State == gnomon.InstanceFailed && i.Failure != nil {
 			return i.Failure.Reason(i.Variant)
 		}
 	}
@@ -92,35 +90,44 @@ func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]g
 // ready reports whether every instance of the spec is in service. Instances that are live already are not waited for:
 // one that is just being restarted must not hold up a change.
 func ready(want gnomon.EndpointSpec, e *gnomon.Endpoint, instances map[gnomon.InstanceID]gnomon.Instance) bool {
-	live := ids(e, e.Live)
-	for id := range ids(e, &want) {
-		if _, old := live[id]; !old && instances[id].State != gnomon.InstanceInService {
+	for id := range fresh(e, want) {
+		if instances[id].State != gnomon.InstanceInService {
 			return false
 		}
 	}
 	return true
 }
 
-// ids returns the instances that a spec consists of; none for nil.
-func ids(e *gnomon.Endpoint, s *gnomon.EndpointSpec) map[gnomon.InstanceID]bool {
-	all := make(map[gnomon.InstanceID]bool)
+// fresh returns the instances of the spec that are not live yet, or live as a shadow only: production must not go to a
+// shadow that is out of service.
+func fresh(e *gnomon.Endpoint, want gnomon.EndpointSpec) map[gnomon.InstanceID]gnomon.Class {
+	live := ids(e, e.Live)
+	all := ids(e, &want)
+	maps.DeleteFunc(all, func(id gnomon.InstanceID, c gnomon.Class) bool {
+		is, ok := live[id]
+		return ok && (is == c || is == gnomon.Production)
+	})
+	return all
+}
+
+// ids returns the instances that a spec consists of, and as what; none for nil.
+func ids(e *gnomon.Endpoint, s *gnomon.EndpointSpec) map[gnomon.InstanceID]gnomon.Class {
+	all := make(map[gnomon.InstanceID]gnomon.Class)
 	if s == nil {
 		return all
 	}
 	for _, f := range s.Fleets(e.ID, e.Name) {
 		for _, id := range ordinals(f) {
-			all[id] = true
+			all[id] = f.Class
 		}
 	}
 	return all
 }
 
 // keep returns the instances that are wanted or live.
-func (s site) keep() map[gnomon.InstanceID]bool {
+func (s site) keep() map[gnomon.InstanceID]gnomon.Class {
 	want := s.wanted()
-	all := ids(s.e, &want)
-	for id := range ids(s.e, s.e.Live) {
-		all[id] = true
-	}
+	all := ids(s.e, s.e.Live)
+	maps.Copy(all, ids(s.e, &want))
 	return all
 }

@@ -241,14 +241,14 @@ func (r *EndpointReconciler) instances(endpointID string) map[gnomon.InstanceID]
 // stop ends the instances of the endpoint that are not to be kept, once no request is with them and they have been of
 // no use since before. One of them that failed goes at once: it must not be found by a change that asks for it anew. An
 // instance to be kept that failed is ended too, after a pause, so that it is started again.
-func (r *EndpointReconciler) stop(ctx context.Context, s site, keep map[gnomon.InstanceID]bool, before time.Time) (time.Duration, error) {
+func (r *EndpointReconciler) stop(ctx context.Context, s site, keep map[gnomon.InstanceID]gnomon.Class, before time.Time) (time.Duration, error) {
 	var again time.Duration
 	for id, i := range r.instances(s.e.ID) {
 		limit := before
-		switch {
-		case keep[id] && i.State == gnomon.InstanceFailed:
+		switch _, kept := keep[id]; {
+		case kept && i.State == gnomon.InstanceFailed:
 			limit = time.Now().Add(-retryFailed)
-		case keep[id]:
+		case kept:
 			delete(r.since, id)
 			continue
 		case i.State == gnomon.InstanceFailed:

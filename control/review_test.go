@@ -9,6 +9,24 @@ import (
 	"gnomon/control"
 )
 
+// become puts every instance of a variant into a state and tells of it.
+func (s *stage) become(v gnomon.VariantName, state gnomon.InstanceState) {
+	s.host.mu.Lock()
+	endpoints := make(map[string]bool)
+	for _, i := range s.host.instances {
+		if i.Variant == v {
+			i.State = state
+			endpoints[i.EndpointID] = true
+		}
+	}
+	changed := s.host.changed
+	s.host.mu.Unlock()
+	for id := range endpoints {
+		changed(id)
+	}
+	s.settle()
+}
+
 // later returns a request for an experiment from then on for an hour.
 func (s *stage) later(name string, in time.Duration) control.NewExperiment {
 	r := s.request(name, "e")
@@ -49,6 +67,27 @@ func TestExperiment_EndsWithTheFailureOfItsEndpoint(t *testing.T) {
 		}
 		if err := s.endpoints.Delete(s.ctx, "e"); err != nil {
 			t.Errorf("the endpoint cannot be deleted: %v", err)
+		}
+	})
+}
+
+func TestExperiment_PromotesOnlyAShadowThatIsInService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		s.create(s.request("x", "e"))
+		s.settle()
+		s.become("shadow", gnomon.InstanceRestarting)
+		s.end("x", gnomon.Promote)
+		s.settle()
+		s.wantExperiment("x", gnomon.Stopping)
+		if r := s.router.route("e"); r.Production[0].Name != "AllTraffic" || len(r.Production[0].Instances) != 2 {
+			t.Errorf("production went to a shadow that is out of service: %+v", r.Production)
+		}
+		s.become("shadow", gnomon.InstanceInService)
+		s.wantExperiment("x", gnomon.Completed)
+		if r := s.router.route("e"); r.Production[0].Name != "shadow" || len(r.Production[0].Instances) != 1 {
+			t.Errorf("route after the promotion: %+v", r.Production)
 		}
 	})
 }
