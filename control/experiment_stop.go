@@ -117,6 +117,7 @@ func (s Experiments) remainder(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.En
 		}
 		o.Production, o.Shadow = &shadow, nil
 	case gnomon.Retained:
+		shadow.Weight = shadowWeight(o.Fraction, production.Weight) // which the owner may have changed meanwhile
 		o.Production, o.Shadow = &production, &shadow
 	default:
 		o.Production, o.Shadow = &production, nil

@@ -126,6 +126,14 @@ func fraction(shadow, production float64) float64 {
 	return min(1, shadow/production)
 }
 
+// shadowWeight is the inverse of [fraction]: the weight of a shadow that gets a share of the requests.
+func shadowWeight(share, production float64) float64 {
+	if production <= 0 {
+		production = 1
+	}
+	return share * production
+}
+
 func ordinals(f gnomon.Fleet) []gnomon.InstanceID {
 	ids := make([]gnomon.InstanceID, f.Count)
 	for i := range ids {
