@@ -113,10 +113,13 @@ func (r *EndpointReconciler) Changed(endpointID string) {
 
 func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.Duration, error) {
 	s, err := r.begin(ctx, name)
-	if err != nil || s.e == nil {
+	if err != nil {
+		return 0, err // what serves goes on serving
+	}
+	if s.e == nil {
 		r.board.drop(name)
 		r.boot.serves(name)
-		return 0, err
+		return 0, nil
 	}
 	r.names.Store(s.e.ID, name)
 	switch s.e.Status {

@@ -163,3 +163,18 @@ func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
 		}
 	})
 }
+
+func TestEndpoint_ServesOnWhileTheStoreIsIll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		s.ill.Store(true)
+		s.become("AllTraffic", gnomon.InstanceInService)
+		if r := s.router.route("e"); r == nil || len(r.Production[0].Instances) != 2 {
+			t.Errorf("production's route became %+v", r)
+		}
+		s.ill.Store(false)
+		time.Sleep(time.Minute)
+		s.wantEndpoint("e", gnomon.EndpointInService)
+	})
+}

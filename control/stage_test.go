@@ -3,9 +3,11 @@ package control_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ type stage struct {
 	experiments control.Experiments
 	tags        control.Tags
 	ready       func() bool
+	ill         atomic.Bool // the store refuses everything
 }
 
 const role = "arn:aws:iam::000000000000:role/gnomon"
@@ -168,6 +171,19 @@ func (s *stage) wantExperiment(name string, want gnomon.ExperimentStatus) *gnomo
 
 // accept stands in for the wire's face, which alone reads the accepted request.
 func accept(j json.RawMessage) (json.RawMessage, error) { return j, nil }
+
+// moody is a store that refuses everything while it is ill.
+type moody struct {
+	control.Store
+	ill *atomic.Bool
+}
+
+func (m moody) Do(ctx context.Context, f func(*gnomon.Tx) error) error {
+	if m.ill.Load() {
+		return errors.New("database or disk is full")
+	}
+	return m.Store.Do(ctx, f)
+}
 
 // there are artifacts that always are.
 type there struct{}
