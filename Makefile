@@ -31,7 +31,7 @@ check:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 
-bench: build
+bench:
 	$(GO) run ./bench
 
 generate:

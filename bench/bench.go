@@ -1,13 +1,14 @@
-// Command bench measures what a request costs in the proxy: CPU time of the proxy's processes per request, Gnomon beside
-// nginx, in one run, at one open-loop rate, in rounds that alternate between them so that a busy machine hurts all alike.
+// Command bench measures what a request costs in Gnomon: processor time of the server's process per request, beside that
+// of nginx, at one open-loop rate, in rounds that alternate between them so that a busy machine hurts all alike.
 //
-// Start at main, which starts everything and goes through the rounds. proxy.go is Gnomon's listener and router with fixed
-// routes, in a process of its own; nginx.go is the same as nginx configuration; model.go is the models, another process;
-// load.go is the generator. The program prints a table and judges nothing.
+// Start at run, which starts everything and goes through the rounds. gnomon.go builds gnomon and makes models, endpoints
+// and experiments through its API, as any client would; nginx.go is the same as nginx configuration; model.go is the
+// models, this program again in processes of their own; load.go is the generator; ceiling.go has the limits that Gnomon
+// is held to, and table.go prints. Nothing here knows more of Gnomon than its command line, its API and how to sign.
 //
 // Usage:
 //
-//	go run ./bench [-rate 2000] [-rounds 3] [-for 2s] [-nginx PATH]
+//	go run ./bench [-rate 2000] [-rounds 5] [-for 1400ms] [-strict] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (
@@ -16,46 +17,62 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
+	"syscall"
 	"time"
 )
-
-// A contender is one way from the callers to the models.
-type contender struct {
-	name    string
-	address string
-	path    string
-	process *process
-	copies  bool // every request is mirrored
-}
 
 type options struct {
 	rate     int
 	callers  int
 	rounds   int
 	duration time.Duration
+	strict   bool
 	nginx    string
+	gnomon   string
 }
 
 func main() {
-	if len(os.Args) > 1 && runChild(os.Args[1:]) {
+	if len(os.Args) > 1 && os.Args[1] == modelArgument {
+		if err := runModel(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: model:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	var o options
 	flag.IntVar(&o.rate, "rate", 2000, "requests per second")
 	flag.IntVar(&o.callers, "callers", 32, "keep-alive connections")
-	flag.IntVar(&o.rounds, "rounds", 3, "rounds; each measures every contender once")
-	flag.DurationVar(&o.duration, "for", 2*time.Second, "how long each measurement takes")
-	flag.StringVar(&o.nginx, "nginx", "nginx", "nginx, or where it is; it is left out if it is not there")
+	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every row once")
+	flag.DurationVar(&o.duration, "for", 1400*time.Millisecond, "how long each measurement takes")
+	flag.BoolVar(&o.strict, "strict", false, "fail if a ceiling is missed or cannot be judged")
+	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; its rows are left out if it is nowhere")
+	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")
 	flag.Parse()
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	if err := o.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
+
+func (o options) check() error {
+	if o.rate < 1 || o.callers < 1 || o.rounds < 1 || o.requests(o.duration) < 1 || flag.NArg() > 0 {
+		return errors.New("rate, callers, rounds and duration must be positive, and there are no arguments beside flags")
+	}
+	return nil
+}
+
+// requests is how many are sent in d.
+func (o options) requests(d time.Duration) int { return int(d.Seconds() * float64(o.rate)) }
+
+// errMissed is all that -strict says at the end: the table has said which.
+var errMissed = errors.New("a ceiling is missed, or was not judged")
 
 func run(ctx context.Context, o options) error {
 	dir, err := os.MkdirTemp("", "gnomon-bench-")
@@ -63,73 +80,49 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	models, err := startChild(ctx, "models")
+	started := &group{}
+	defer started.stop()
+	rows, err := startRows(ctx, o, dir, started)
 	if err != nil {
 		return err
 	}
-	defer models.stop()
-	contenders, stop, err := startProxies(ctx, o, dir, models.addresses)
-	defer stop()
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%d requests/s, %d connections, %d B JSON POST, answers with a body of %d B unless said otherwise; %d rounds of %v\n\n",
-		o.rate, o.callers, len(requestBody), len(answerBody), o.rounds, o.duration)
-	results := make([]result, len(contenders))
+	printHead(o)
 	for round := range o.rounds {
-		for i := range contenders {
+		for i := range rows {
 			// The order turns around, lest one always come after the same other.
-			at := i
 			if round%2 == 1 {
-				at = len(contenders) - 1 - i
+				i = len(rows) - 1 - i
 			}
-			if err := measure(ctx, o, contenders[at], &results[at]); err != nil {
-				return fmt.Errorf("%s: %w", contenders[at].name, err)
+			if err := rows[i].measure(ctx, o); err != nil {
+				return fmt.Errorf("%s: %w", rows[i].name, err)
 			}
 		}
 	}
-	printTable(contenders, results)
+	printRows(os.Stdout, rows)
+	kept := printCeilings(os.Stdout, judge(rows))
+	fmt.Printf("\nLoad average at the end: %s.\n", loadAverage())
+	if o.strict && !kept {
+		return errMissed
+	}
 	return nil
 }
 
-// startProxies starts whatever there is. What it returns must be stopped, even with an error.
-func startProxies(ctx context.Context, o options, dir string, models []string) ([]contender, func(), error) {
-	var all []contender
-	stops := []func(){}
-	stop := func() {
-		for _, f := range stops {
-			f()
-		}
-	}
-	gnomon, err := startChild(ctx, append([]string{"proxy"}, models...)...)
+// startRows starts the proxies that there are, and returns the rows in the order of the table. What it has started is
+// in the group, also after an error.
+func startRows(ctx context.Context, o options, dir string, started *group) ([]*row, error) {
+	ours, err := startGnomons(ctx, o, dir, started)
 	if err != nil {
-		return nil, stop, err
+		return nil, err
 	}
-	stops = append(stops, gnomon.stop)
-	const path = "/endpoints/%s/invocations"
-	at := gnomon.addresses[0]
-	ours := []contender{
-		{"gnomon, no mirror", at, fmt.Sprintf(path, "plain"), gnomon, false},
-		{"gnomon, mirror 100 %", at, fmt.Sprintf(path, "mirrored"), gnomon, true},
-		{"gnomon, mirror 100 %, shadow's answers empty", at, fmt.Sprintf(path, "emptied"), gnomon, true},
-	}
-	found, err := exec.LookPath(o.nginx)
-	if errors.Is(err, exec.ErrNotFound) {
-		fmt.Printf("nginx is missing (%v): its rows are left out. Debian has it in nginx-light.\n\n", err)
-		return ours, stop, nil
-	}
-	nginx, err := startNginx(ctx, found, dir, models)
+	program, err := findNginx(o.nginx)
 	if err != nil {
-		return nil, stop, err
+		fmt.Printf("nginx is missing, so its rows are left out and most ceilings cannot be judged (%v).\n"+
+			"Debian and Ubuntu have it in nginx-light; -nginx says where it is.\n\n", err)
+		return ours, nil
 	}
-	stops = append(stops, nginx.stop)
-	theirs := []contender{
-		{"nginx, no mirror", nginx.addresses[0], "/endpoints/plain/invocations", nginx, false},
-		{"nginx, mirror", nginx.addresses[1], "/endpoints/mirrored/invocations", nginx, true},
-		{"nginx, mirror, shadow's answers empty", nginx.addresses[2], "/endpoints/emptied/invocations", nginx, true},
+	theirs, err := startNginx(ctx, program, dir, started)
+	if err != nil {
+		return nil, err
 	}
-	for i := range ours {
-		all = append(all, theirs[i], ours[i])
-	}
-	return all, stop, nil
+	return sortRows(append(theirs, ours...)), nil
 }

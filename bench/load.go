@@ -6,101 +6,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
-	"slices"
 	"sync"
 	"time"
 )
 
-// A result is what was measured of one contender, one element per round.
-type result struct {
-	cpu []time.Duration // of the proxy, per request
-	p50 []time.Duration // from when a request was due to the end of its answer
-	p99 []time.Duration
-}
-
-// warmUp is how long a contender runs before it is measured.
-const warmUp = 300 * time.Millisecond
-
-func measure(ctx context.Context, o options, c contender, r *result) error {
-	if _, err := load(ctx, o, c, warmUp); err != nil {
-		return err
-	}
-	before, err := c.process.cpu()
-	if err != nil {
-		return err
-	}
-	latencies, err := load(ctx, o, c, o.duration)
-	if err != nil {
-		return err
-	}
-	after, err := c.process.cpu()
-	if err != nil {
-		return err
-	}
-	slices.Sort(latencies)
-	n := len(latencies)
-	r.cpu = append(r.cpu, (after-before)/time.Duration(n))
-	r.p50 = append(r.p50, latencies[n/2])
-	r.p99 = append(r.p99, latencies[n*99/100])
-	return nil
-}
-
-// load sends requests at the rate, each when it is due whatever became of those before it: a caller that is late sends
-// at once, and its latency counts from when it was due. It returns the latencies.
-func load(ctx context.Context, o options, c contender, d time.Duration) ([]time.Duration, error) {
-	var (
-		mu       sync.Mutex
-		all      []time.Duration
-		failures error
-		calling  sync.WaitGroup
-	)
-	begin, interval := time.Now(), time.Second*time.Duration(o.callers)/time.Duration(o.rate)
+// load sends a request n times at the rate, each when it is due whatever became of those before it: a caller that is
+// late sends at once, and its latency counts from when it was due. It returns the latencies, n of them, or the errors
+// of the callers whose requests were not all answered with 200.
+func load(ctx context.Context, o options, address string, request []byte, n int) ([]time.Duration, error) {
+	latencies := make([]time.Duration, n)
+	failures := make([]error, o.callers)
+	begin := time.Now()
+	var calling sync.WaitGroup
 	for i := range o.callers {
 		calling.Go(func() {
-			mine, err := call(ctx, c, begin.Add(interval*time.Duration(i)/time.Duration(o.callers)), begin.Add(d), interval)
-			mu.Lock()
-			defer mu.Unlock()
-			all = append(all, mine...)
-			failures = errors.Join(failures, err)
+			turns := func(yield func(due time.Time, took *time.Duration) bool) {
+				for at := i; at < n; at += o.callers {
+					if !yield(begin.Add(time.Duration(at)*time.Second/time.Duration(o.rate)), &latencies[at]) {
+						return
+					}
+				}
+			}
+			failures[i] = call(ctx, address, request, turns)
 		})
 	}
 	calling.Wait()
-	if failures == nil && len(all) == 0 {
-		failures = errors.New("no request was made")
-	}
-	return all, failures
+	return latencies, errors.Join(failures...)
 }
 
-// call is one caller on one connection.
-func call(ctx context.Context, c contender, due, end time.Time, interval time.Duration) ([]time.Duration, error) {
-	conn, err := net.Dial("tcp", c.address)
+// call is one caller on one connection. Its turns are when each request is due, and where its latency goes.
+func call(ctx context.Context, address string, request []byte, turns iter.Seq2[time.Time, *time.Duration]) error {
+	conn, err := net.Dial("tcp", address)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
-	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\n"+
-		"User-Agent: bench\r\nContent-Length: %d\r\n\r\n%s", c.path, c.address, len(requestBody), requestBody)
 	br := bufio.NewReader(conn)
-	var latencies []time.Duration
-	for ; due.Before(end) && ctx.Err() == nil; due = due.Add(interval) {
+	for due, took := range turns {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if wait := time.Until(due); wait > 0 {
 			time.Sleep(wait)
 		}
+		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			return err
+		}
 		if _, err := conn.Write(request); err != nil {
-			return nil, err
+			return err
 		}
 		status, err := br.Peek(len("HTTP/1.1 200"))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !bytes.HasSuffix(status, []byte(" 200")) {
-			return nil, fmt.Errorf("the answer begins with %q", status)
+			rest, _ := br.Peek(br.Buffered())
+			return fmt.Errorf("the answer is %q", rest)
 		}
 		if err := skipMessage(br); err != nil {
-			return nil, err
+			return err
 		}
-		latencies = append(latencies, time.Since(due))
+		*took = time.Since(due)
 	}
-	return latencies, ctx.Err()
+	return nil
 }

@@ -3,41 +3,49 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"flag"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 )
 
+// modelArgument is the first argument with which this program is a model instead of the benchmark.
+const modelArgument = "model"
+
 const answerBody = `{"predictions":[0.1234567890123]}`
 
-// requestBody is JSON of 2.8 KB.
-var requestBody = []byte(`{"instances":[` + strings.Repeat("0.123456,", 310) + `0]}`)
-
-// serveModels serves production, a shadow, and a shadow whose answers have no body.
-func serveModels(_ []string, ready func(...string)) error {
-	var addresses []string
-	ended := make(chan error, 3)
-	for _, body := range []string{answerBody, answerBody, ""} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		addresses = append(addresses, ln.Addr().String())
-		answer := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-		go func() { ended <- serveModel(ln, answer) }()
+// runModel serves until the process is ended. It prints its address.
+func runModel(args []string) error {
+	flags := flag.NewFlagSet(modelArgument, flag.ContinueOnError)
+	port := flags.Int("port", 0, "port on 127.0.0.1")
+	empty := flags.Bool("empty", false, "answer without a body")
+	if err := flags.Parse(args); err != nil {
+		return err
 	}
-	ready(addresses...)
-	return <-ended
+	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
+	if err != nil {
+		return err
+	}
+	fmt.Println(ln.Addr())
+	body := answerBody
+	if *empty {
+		body = ""
+	}
+	return serveModel(ln, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 }
 
-// serveModel gives every request the same answer, for as little CPU as can be: the machine belongs to the proxies.
+// serveModel gives every request the same answer, to /ping and /invocations alike, for as little processor time as can
+// be: the machine belongs to the proxies.
 func serveModel(ln net.Listener, answer []byte) error {
 	for {
 		c, err := ln.Accept()
 		if err != nil {
 			return err
 		}
-		go func() {
+		go func() { // ends with the connection, or with the process
 			defer c.Close()
 			for br := bufio.NewReader(c); skipMessage(br) == nil; {
 				if _, err := c.Write(answer); err != nil {
@@ -48,9 +56,31 @@ func serveModel(ln net.Listener, answer []byte) error {
 	}
 }
 
+// startModel runs a model and returns its address.
+func startModel(ctx context.Context, started *group, args ...string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, self, append([]string{modelArgument}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if _, err := started.start(cmd); err != nil {
+		return "", err
+	}
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("model: read its address: %w", err)
+	}
+	return strings.TrimSpace(address), nil
+}
+
 var lengthName = []byte("content-length:")
 
-// skipMessage reads one request or answer that has a Content-Length.
+// skipMessage reads one request or answer. Without a Content-Length it has no body; chunks are not known here.
 func skipMessage(br *bufio.Reader) error {
 	for length := 0; ; {
 		line, err := br.ReadSlice('\n')

@@ -11,107 +11,117 @@ import (
 	"time"
 )
 
-// nginxServer is a plain reverse proxy with connections to the models kept open, and nginxMirror what makes it copy.
+// An nginxServer is one server of nginx's: a plain reverse proxy that, with a shadow, copies every request.
+type nginxServer struct{ listen, production, shadow string }
+
+// The parts of its configuration. Connections to the models are kept open, for copies too.
 const (
-	nginxServer = `
-  upstream production%[1]d { server %[3]s; keepalive 64; }
-  server {
-    listen %[2]s;
-    location / {
-      %[4]s
-      proxy_pass http://production%[1]d/invocations;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-    }
-%[5]s
-  }
-`
-	nginxMirror = `
-    location = /copy {
-      internal;
+	nginxUpstream = `
+  upstream %s {
+    server %s;
+    keepalive 64;
+    keepalive_requests 1000000;
+  }`
+	nginxPass = `
       proxy_pass http://%s/invocations;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
-    }`
-	nginxMain = `
-worker_processes 2;
+      proxy_set_header Connection "";`
+	nginxMain = `worker_processes 2;
 daemon off;
 pid %[1]s/pid;
 error_log %[1]s/error.log crit;
 events { worker_connections 4096; }
 http {
   access_log off;
+  keepalive_requests 1000000;
   client_body_buffer_size 64k;
   client_body_temp_path %[1]s/body;
   proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/fastcgi;
   uwsgi_temp_path %[1]s/uwsgi;
-  scgi_temp_path %[1]s/scgi;
-  keepalive_requests 1000000;
-%[2]s
+  scgi_temp_path %[1]s/scgi;%[2]s
 }
 `
 )
 
-// startNginx runs nginx with a server for each of Gnomon's endpoints, in their order.
-func startNginx(ctx context.Context, program, dir string, models []string) (*process, error) {
-	var servers strings.Builder
-	var addresses []string
-	for i, shadow := range []string{"", models[1], models[2]} {
+// nginxConfig is nginx.conf, with everything that nginx writes in dir.
+func nginxConfig(dir string, servers []nginxServer) string {
+	var b strings.Builder
+	for i, s := range servers {
+		production, shadow := fmt.Sprintf("production%d", i), fmt.Sprintf("shadow%d", i)
+		fmt.Fprintf(&b, nginxUpstream, production, s.production)
+		mirror, copies := "", ""
+		if s.shadow != "" {
+			fmt.Fprintf(&b, nginxUpstream, shadow, s.shadow)
+			mirror = "\n      mirror /copy;"
+			copies = "\n    location = /copy {\n      internal;" + fmt.Sprintf(nginxPass, shadow) + "\n    }"
+		}
+		fmt.Fprintf(&b, "\n  server {\n    listen %s;\n    location / {%s%s\n    }%s\n  }",
+			s.listen, mirror, fmt.Sprintf(nginxPass, production), copies)
+	}
+	return fmt.Sprintf(nginxMain, dir, b.String())
+}
+
+// findNginx looks where administrators' programs are too, which not everybody has in PATH.
+func findNginx(path string) (string, error) {
+	if path != "" {
+		return exec.LookPath(path)
+	}
+	found, err := exec.LookPath("nginx")
+	if err == nil {
+		return found, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
+		if found, err := exec.LookPath(filepath.Join(dir, "nginx")); err == nil {
+			return found, nil
+		}
+	}
+	return "", err
+}
+
+// startNginx runs nginx in front of models of its own.
+func startNginx(ctx context.Context, program, dir string, started *group) ([]*row, error) {
+	var models [3]string
+	for i, args := range [][]string{nil, nil, {"-empty"}} {
+		var err error
+		if models[i], err = startModel(ctx, started, args...); err != nil {
+			return nil, err
+		}
+	}
+	var servers []nginxServer
+	for _, shadow := range []string{"", models[1], models[2]} {
 		address, err := freeAddress()
 		if err != nil {
 			return nil, err
 		}
-		addresses = append(addresses, address)
-		use, location := "", ""
-		if shadow != "" {
-			name := fmt.Sprintf("shadow%d", i)
-			fmt.Fprintf(&servers, "  upstream %s { server %s; keepalive 64; }\n", name, shadow)
-			use, location = "mirror /copy;", fmt.Sprintf(nginxMirror, name)
-		}
-		fmt.Fprintf(&servers, nginxServer, i, address, models[0], use, location)
+		servers = append(servers, nginxServer{address, models[0], shadow})
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, fmt.Appendf(nil, nginxMain, dir, servers.String()), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(nginxConfig(dir, servers)), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, "-p", dir, "-c", file)
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start nginx: %w", err)
-	}
-	p := &process{cmd: cmd, addresses: addresses}
-	for _, a := range addresses {
-		if err := waitFor(ctx, a); err != nil {
-			p.stop()
-			return nil, err
-		}
-	}
-	return p, nil
-}
-
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := started.start(cmd)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer ln.Close()
-	return ln.Addr().String(), nil
+	p.workers = true
+	var rows []*row
+	for i, name := range []string{nginxPlain, nginxMirror, nginxMirror0} {
+		if err := within(ctx, 5*time.Second, func() error { return dial(servers[i].listen) }); err != nil {
+			return nil, fmt.Errorf("nginx: %w", err)
+		}
+		rows = append(rows, &row{name: name, address: servers[i].listen, path: invocations("plain"), process: p})
+	}
+	return rows, nil
 }
 
-// waitFor returns once somebody listens there.
-func waitFor(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	for {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			return c.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("nobody listens on %s: %w", address, err)
-		case <-time.After(10 * time.Millisecond):
-		}
+// dial reports whether somebody listens there.
+func dial(address string) error {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
 	}
+	return c.Close()
 }

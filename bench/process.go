@@ -1,106 +1,115 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// A process is a running program with what it forked.
+// A process is a running program.
 type process struct {
-	cmd       *exec.Cmd
-	addresses []string
+	cmd     *exec.Cmd
+	workers bool // its children do its work and count as part of it
 }
 
-// children are this program's other selves, by their first argument. Each prints its addresses on one line and then
-// works until it is ended.
-var children = map[string]func(args []string, ready func(addresses ...string)) error{
-	"models": serveModels,
-	"proxy":  serveProxy,
-}
+// A group is all that was started. Its zero value is empty.
+type group struct{ all []*process }
 
-func runChild(args []string) bool {
-	f, ok := children[args[0]]
-	if !ok {
-		return false
-	}
-	err := f(args[1:], func(addresses ...string) { fmt.Println(strings.Join(addresses, " ")) })
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "bench: %s: %v\n", args[0], err)
-		os.Exit(1)
-	}
-	return true
-}
-
-func startChild(ctx context.Context, args ...string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
+// start runs a command until the group is stopped, or its context ends.
+func (g *group) start(cmd *exec.Cmd) (*process, error) {
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // what has children ends them
+	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	p := &process{cmd: cmd}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		p.stop()
-		return nil, fmt.Errorf("%s did not start: %w", args[0], err)
-	}
-	p.addresses = strings.Fields(line)
+	g.all = append(g.all, p)
 	return p, nil
 }
 
-func (p *process) stop() {
-	p.cmd.Process.Signal(syscall.SIGTERM)
-	p.cmd.Wait()
+// stop ends everything and waits for it, the last first.
+func (g *group) stop() {
+	for i := len(g.all) - 1; i >= 0; i-- {
+		g.all[i].cmd.Cancel()
+		g.all[i].cmd.Wait()
+	}
 }
 
-// cpu is the processor time that the process and its children have used, in user and kernel. The clock ticks of
-// /proc/PID/stat are too coarse for a second of measuring; the scheduler counts the same in nanoseconds.
+// cpu is the processor time that the process has used so far, in user and kernel, of all threads there ever were. It is
+// the utime and stime of /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms, too coarse for a second of
+// measuring. Children, such as a host's models, are none of its business unless they are its workers.
 func (p *process) cpu() (time.Duration, error) {
-	pids := []string{strconv.Itoa(p.cmd.Process.Pid)}
-	forked, err := filepath.Glob("/proc/" + pids[0] + "/task/*/children")
-	if err != nil {
-		return 0, err
-	}
-	for _, f := range forked {
-		b, err := os.ReadFile(f)
+	pids := []int{p.cmd.Process.Pid}
+	if p.workers {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pids[0]))
 		if err != nil {
 			return 0, err
 		}
-		pids = append(pids, strings.Fields(string(b))...)
+		children, err := parsePIDs(string(b))
+		if err != nil {
+			return 0, err
+		}
+		pids = append(pids, children...)
 	}
 	var sum time.Duration
 	for _, pid := range pids {
-		threads, err := filepath.Glob("/proc/" + pid + "/task/*/schedstat")
-		if err != nil {
-			return 0, err
+		var used unix.Timespec
+		if err := unix.ClockGettime(cpuClock(pid), &used); err != nil {
+			return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
 		}
-		for _, f := range threads {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				return 0, err
-			}
-			on, _, _ := strings.Cut(string(b), " ")
-			ns, err := strconv.ParseInt(on, 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%s: %w", f, err)
-			}
-			sum += time.Duration(ns)
-		}
+		sum += time.Duration(used.Nano())
 	}
 	return sum, nil
+}
+
+// cpuClock is the id of a process's clock of processor time: the complement of its pid above the three bits that say
+// what kind of clock it is, of which 2 is one that the scheduler keeps for a whole process.
+func cpuClock(pid int) int32 { return ^int32(pid)<<3 | 2 }
+
+// parsePIDs reads a children file of /proc.
+func parsePIDs(text string) ([]int, error) {
+	var pids []int
+	for _, f := range strings.Fields(text) {
+		pid, err := strconv.Atoi(f)
+		if err != nil {
+			return nil, fmt.Errorf("children of a process: %w", err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// freeAddress is one that nobody listens on yet.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}
+
+// within tries f until it returns nil, for as long as the limit says.
+func within(ctx context.Context, limit time.Duration, f func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not within %v: %w", limit, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
