@@ -64,7 +64,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: witness{s.t, db, s.router}, Rules: s.rules, Artifacts: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
