@@ -146,7 +146,8 @@ type Endpoint struct {
 	Overlay string
 	// Mirrored is the ID of the last overlay whose copying has begun: from then on its requests are counted.
 	Mirrored string
-	// FailedOverlay is the ID of the last overlay that could not be deployed; FailureReason says why.
+	// FailedOverlay is the ID of the last overlay that could not be deployed, or not be taken away again because what was
+	// there before it could not be deployed; FailureReason says why.
 	FailedOverlay string
 	// Adopted is the ID of the last overlay that became Base.
 	Adopted string
@@ -162,7 +163,7 @@ type Endpoint struct {
 // A Deployment says how an update is carried out.
 type Deployment struct {
 	TerminationWait      time.Duration // old instances are kept this long after traffic has left them
-	MaximumExecutionTime time.Duration // an update not done by then is rolled back; 0: no limit of its own
+	MaximumExecutionTime time.Duration // a deployment not done by then is rolled back; 0: no limit of its own
 }
 
 // Wanted returns what the endpoint should consist of: Base, with the overlay over it and the owner's scalings. A count

@@ -15,15 +15,21 @@ func (s site) mirrors() bool {
 	return o != nil && o.Mirror && s.e.Overlay == o.ID && s.e.Mirrored != o.ID
 }
 
-// advance is the rule behind [EndpointReconciler.advance]. It reports whether it changed the endpoint.
-func (s site) advance(instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) bool {
+// longestDeployment bounds a deployment that its owner does not bound, so that none is under way for ever. By the limits
+// of AWS's API an instance may take two hours to download and start.
+const longestDeployment = 3 * time.Hour
+
+// advance is the rule behind [EndpointReconciler.advance]; late: the deployment has used up its time. It reports whether
+// it changed the endpoint.
+func (s site) advance(instances map[gnomon.InstanceID]gnomon.Instance, late bool, at time.Time) bool {
 	e := s.e
 	if !e.Status.Busy() || e.Status == gnomon.EndpointDeleting {
 		return false
 	}
 	want := s.wanted()
-	if reason := s.broken(want, instances, at); reason != "" {
-		return s.fail(reason, at)
+	if reason := s.broken(want, instances, late); reason != "" {
+		s.fail(reason, at)
+		return true
 	}
 	if !ready(want, e, instances) {
 		return false
@@ -51,10 +57,10 @@ func (s site) commit(want gnomon.EndpointSpec, at time.Time) {
 	}
 }
 
-// fail puts the blame where it belongs: on the overlay that is new, on the owner's change, or on the endpoint itself.
-// When there is nothing to undo, as when an endpoint goes back to what it was before an experiment, the deployment goes
-// on being tried. It reports whether it changed the endpoint.
-func (s site) fail(reason string, at time.Time) bool {
+// fail puts the blame where it belongs: on the endpoint itself, on the overlay that is new, or on the owner's change.
+// What is left is an endpoint that cannot go back to what it was before an experiment: the production variant that serves
+// becomes its own.
+func (s site) fail(reason string, at time.Time) {
 	e, o := s.e, s.overlay()
 	switch {
 	case e.Live == nil:
@@ -65,24 +71,27 @@ func (s site) fail(reason string, at time.Time) bool {
 	case e.Base.Revision() != e.LiveBase.Revision() || !reflect.DeepEqual(e.Scalings, e.LiveScalings):
 		e.Base, e.Scalings = *e.LiveBase, e.LiveScalings
 		e.Status, e.DeployingSince = gnomon.EndpointRollingBack, at
-	case e.FailureReason == reason:
-		return false
+	default:
+		e.FailedOverlay = e.Overlay
+		e.Base.Config, e.Base.Production, e.Base.Shadows, e.Scalings = e.Live.Config, e.Live.Production, nil, nil
+		e.Status, e.DeployingSince = gnomon.EndpointRollingBack, at
 	}
 	e.FailureReason, e.ModifiedAt = reason, at
-	return true
 }
 
 // broken returns why what is wanted cannot be had; empty: nothing says so yet. An instance that belongs to what is live
 // does not count: it is not the change that broke it.
-func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]gnomon.Instance, at time.Time) string {
+func (s site) broken(want gnomon.EndpointSpec, instances map[gnomon.InstanceID]gnomon.Instance, late bool) string {
 	for id := range fresh(s.e, want) {
 		if i, ok := instances[id]; ok && i.State == gnomon.InstanceFailed && i.Failure != nil {
 			return i.Failure.Reason(i.Variant)
 		}
 	}
-	limit := s.e.Deployment.MaximumExecutionTime
-	if limit > 0 && s.e.Status != gnomon.EndpointRollingBack && at.Sub(s.e.DeployingSince) >= limit {
+	switch limit := s.e.Deployment.MaximumExecutionTime; {
+	case late && limit > 0:
 		return fmt.Sprintf("The deployment did not finish within MaximumExecutionTimeoutInSeconds (%d).", int(limit.Seconds()))
+	case late:
+		return fmt.Sprintf("The deployment did not finish within %s.", longestDeployment)
 	}
 	return ""
 }

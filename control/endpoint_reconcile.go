@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ type EndpointReconciler struct {
 	log    *slog.Logger
 	names  sync.Map // endpoint ID to its name in the queue
 	boot   boot
+	began  time.Time
 	since  map[gnomon.InstanceID]time.Time // when an instance was first seen to be of no more use
 }
 
@@ -40,6 +42,7 @@ func NewEndpointReconciler(p *Plane, hosts Hosts, router Router) *EndpointReconc
 
 // Run reconciles until ctx ends. The hosts and the router must outlive it.
 func (r *EndpointReconciler) Run(ctx context.Context) error {
+	r.began = now()
 	return runWithResync(ctx, r.plane.Endpoints, r.log, r.wakeAll, func(ctx context.Context, name string) (time.Duration, error) {
 		if name == strays {
 			return r.stopStrays(ctx)
@@ -136,10 +139,20 @@ func (r *EndpointReconciler) reconcile(ctx context.Context, name string) (time.D
 		return 0, err
 	}
 	again, err := r.stop(ctx, s, s.keep(), time.Now().Add(-s.e.Deployment.TerminationWait))
-	if limit := s.e.Deployment.MaximumExecutionTime; limit > 0 && s.e.Status.Busy() {
-		again = sooner(again, time.Until(s.e.DeployingSince.Add(limit)))
+	if s.e.Status.Busy() {
+		again = sooner(again, r.left(s.e))
 	}
 	return again, err
+}
+
+// left is the time that a deployment under way still has. The time before this process began does not count: nothing
+// was being deployed then.
+func (r *EndpointReconciler) left(e *gnomon.Endpoint) time.Duration {
+	since := e.DeployingSince
+	if since.Before(r.began) {
+		since = r.began
+	}
+	return time.Until(since.Add(cmp.Or(e.Deployment.MaximumExecutionTime, longestDeployment)))
 }
 
 // begin reads the site; an endpoint in service that is to change becomes Updating, so that nobody sees it in service
@@ -199,7 +212,8 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string, instances
 			return site{}, err
 		}
 		was = e.Status
-		changed := s.advance(instances, now())
+		late := e.Status != gnomon.EndpointRollingBack && r.left(e) <= 0
+		changed := s.advance(instances, late, now())
 		is = e.Status
 		r.publish(name, s, instances)
 		if s.mirrors() {
@@ -215,6 +229,7 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string, instances
 	}
 	if was != is {
 		r.log.Info("endpoint", "name", s.e.Name, "from", was, "to", is, "reason", s.e.FailureReason)
+		r.plane.Endpoints.Wake(name) // what comes next may be possible already
 	}
 	return s, r.plane.wakeExperiments(ctx, s.e.Name)
 }

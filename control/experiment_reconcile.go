@@ -310,15 +310,16 @@ func (s scene) updating() time.Duration {
 }
 
 // stopping waits until the endpoint is as the experiment leaves it. An overlay that is kept is lifted when the endpoint
-// has made it its own; one that cannot be deployed is lifted as well, and the endpoint stays as it was.
+// has made it its own. One that cannot be deployed, or not be lifted, makes the end a failure.
 func (s scene) stopping() error {
 	x := s.x
-	if o := x.Overlay; o != nil {
-		switch {
-		case s.e == nil || s.e.Adopted == o.ID:
+	if s.e != nil && s.e.FailedOverlay == x.OverlayID() && x.Ending.Outcome != gnomon.Failed {
+		s.fail(s.e.FailureReason)
+		return nil
+	}
+	if x.Overlay != nil {
+		if s.e == nil || s.e.Adopted == x.Overlay.ID {
 			x.Overlay = nil
-		case s.e.FailedOverlay == o.ID:
-			s.fail(s.e.FailureReason)
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,6 +93,56 @@ func TestExperiment_PromotesOnlyAShadowThatIsInService(t *testing.T) {
 	})
 }
 
+func TestExperiment_APromotionThatNeverGetsReadyEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		s.create(s.request("x", "e"))
+		s.settle()
+		s.become("shadow", gnomon.InstanceRestarting)
+		s.end("x", gnomon.Promote)
+		time.Sleep(12 * time.Hour)
+		if x := s.wantExperiment("x", gnomon.Cancelled); x.Outcome != gnomon.Failed {
+			t.Errorf("outcome %s, reason %q", x.Outcome, x.Reason)
+		}
+		if e := s.wantEndpoint("e", gnomon.EndpointInService); e.Live.Config != "c" {
+			t.Errorf("the endpoint lives by %q", e.Live.Config)
+		}
+	})
+}
+
+func TestExperiment_EndsWhereTheEndpointCannotGoBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		r := s.request("x", "e")
+		r.Variants[0].InstanceType = "ml.m5.xlarge"
+		s.create(r)
+		s.settle()
+		s.wantExperiment("x", gnomon.Running)
+		before := s.host.running("AllTraffic")
+		s.host.bad["m"] = true
+		s.end("x", gnomon.Remove)
+		s.settle()
+		x := s.wantExperiment("x", gnomon.Cancelled)
+		e := s.wantEndpoint("e", gnomon.EndpointInService)
+		if x.Outcome != gnomon.Failed || x.Reason == "" || e.FailureReason != x.Reason {
+			t.Errorf("outcome %s, reasons %q and %q", x.Outcome, x.Reason, e.FailureReason)
+		}
+		if after := s.host.running("AllTraffic"); !maps.Equal(before, after) || len(s.host.running("shadow")) != 0 {
+			t.Errorf("production's instances changed from %v to %v", before, after)
+		}
+		s.host.bad["m"] = false
+		if _, err := s.endpoints.Update(s.ctx, control.Change{Name: "e", Config: "c"}); err != nil {
+			t.Fatalf("the owner cannot go back: %v", err)
+		}
+		s.settle()
+		if e := s.wantEndpoint("e", gnomon.EndpointInService); e.Live.Config != "c" || e.FailureReason != "" {
+			t.Errorf("the endpoint lives by %q, reason %q", e.Live.Config, e.FailureReason)
+		}
+	})
+}
+
 func TestExperiment_WaitsForAnOwnersUpdate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
@@ -175,6 +226,21 @@ func TestEndpoint_ServesOnWhileTheStoreIsIll(t *testing.T) {
 		}
 		s.ill.Store(false)
 		time.Sleep(time.Minute)
+		s.wantEndpoint("e", gnomon.EndpointInService)
+	})
+}
+
+func TestEndpoint_TimeAwayIsNoTimeOfItsDeployment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.model("m")
+		s.config("c", variant("AllTraffic", "m", 1))
+		limit := &gnomon.Deployment{MaximumExecutionTime: 10 * time.Minute}
+		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c", Deployment: limit}); err != nil {
+			t.Fatal(err)
+		}
+		s.restart(time.Hour)
+		s.settle()
 		s.wantEndpoint("e", gnomon.EndpointInService)
 	})
 }
