@@ -196,6 +196,10 @@ func (s scene) created() (time.Duration, error) {
 	}
 	lead := s.x.Schedule.Start.Add(-s.plane.Rules.StartLead)
 	if s.at.Before(lead) {
+		if s.x.Overlay != nil { // the start was put off
+			s.x.Overlay = nil
+			s.x.Generation++ // what is laid later is another overlay
+		}
 		return lead.Sub(s.at), nil
 	}
 	return s.x.Schedule.Start.Sub(s.at), s.lay()

@@ -190,6 +190,30 @@ func TestExperiment_IsNotFailedByWhatFailedBefore(t *testing.T) {
 	})
 }
 
+func TestExperiment_PutOffTakesItsShadowAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		s.create(s.later("x", time.Hour))
+		time.Sleep(55 * time.Minute)
+		if n := len(s.host.running("shadow")); n != 1 {
+			t.Fatalf("%d shadow instances run five minutes before the start", n)
+		}
+		start := time.Now().Add(24 * time.Hour)
+		u := control.ExperimentUpdate{Name: "x", Schedule: gnomon.Schedule{Start: start, End: start.Add(time.Hour)}, Accept: accept}
+		if _, err := s.experiments.Update(s.ctx, u); err != nil {
+			t.Fatal(err)
+		}
+		s.settle()
+		s.wantExperiment("x", gnomon.Created)
+		if n := len(s.host.running("shadow")); n != 0 {
+			t.Errorf("%d shadow instances run a day before the start", n)
+		}
+		time.Sleep(24 * time.Hour)
+		s.wantExperiment("x", gnomon.Running)
+	})
+}
+
 func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
