@@ -130,7 +130,11 @@ func (s Experiments) place(tx *gnomon.Tx, x *gnomon.Experiment, given []gnomon.V
 	if err := noInferentia([]gnomon.Variant{x.Production, x.Shadow}); err != nil {
 		return err
 	}
-	return s.Plane.quota(tx, s.delta(x, e))
+	delta, err := s.delta(tx, x, e)
+	if err != nil {
+		return err
+	}
+	return s.Plane.quota(tx, delta)
 }
 
 // settle resolves the variants that the request gives.
@@ -244,9 +248,14 @@ func (p *Plane) generate(tx *gnomon.Tx, x *gnomon.Experiment, spec gnomon.Endpoi
 	return tx.Tags.Set(arn, []gnomon.Tag{{Key: "gnomon:inference-experiment", Value: p.Rules.Partition.ARN("inference-experiment", string(x.Name))}})
 }
 
-// delta returns how many more instances the endpoint has with the experiment than without.
-func (s Experiments) delta(x *gnomon.Experiment, e *gnomon.Endpoint) map[gnomon.InstanceType]int {
-	return more(e.Wanted(nil).Instances(), e.Wanted(x.Lie(e.Base)).Instances())
+// delta returns how many more instances the endpoint has with the experiment than it has now, maybe under another one
+// that is over by then.
+func (s Experiments) delta(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.Endpoint) (map[gnomon.InstanceType]int, error) {
+	at, err := siteOf(tx, e)
+	if err != nil {
+		return nil, err
+	}
+	return more(at.wanted().Instances(), e.Wanted(x.Lie(e.Base)).Instances()), nil
 }
 
 // artifacts checks that the files of the variants are still there. It reads from buckets and so is done before, and not

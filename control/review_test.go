@@ -214,6 +214,22 @@ func TestExperiment_PutOffTakesItsShadowAway(t *testing.T) {
 	})
 }
 
+func TestExperiments_OneAfterTheOtherShareTheQuota(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("e")
+		for i, name := range []string{"x", "y"} {
+			r := s.later(name, time.Duration(i)*2*time.Hour)
+			r.Variants[1].InstanceType, r.Variants[1].Count = "ml.c5.large", 2
+			s.create(r)
+			s.settle()
+		}
+		s.wantExperiment("x", gnomon.Running)
+		time.Sleep(2 * time.Hour)
+		s.wantExperiment("y", gnomon.Running)
+	})
+}
+
 func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
