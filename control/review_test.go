@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"errors"
 	"maps"
 	"testing"
 	"testing/synctest"
@@ -251,6 +252,23 @@ func TestEndpointReconciler_IsReadyWithoutWhatIsDeleted(t *testing.T) {
 		s.settle()
 		if !s.ready() {
 			t.Error("not ready because of an endpoint that is gone")
+		}
+	})
+}
+
+func TestTags_StandOnTheEndpointHoweverItsNameIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.endpoint("End")
+		p := s.rules.Partition
+		if _, err := s.tags.Add(s.ctx, p.ARN("endpoint", "eND"), []gnomon.Tag{{Key: "k", Value: "v"}}); err != nil {
+			t.Fatal(err)
+		}
+		if tags, err := s.tags.List(s.ctx, p.ARN("endpoint", "End")); err != nil || len(tags) != 1 {
+			t.Errorf("tags %v, %v", tags, err)
+		}
+		if _, err := s.tags.List(s.ctx, p.ARN("endpoint", "none")); !errors.Is(err, gnomon.NotFound) {
+			t.Errorf("tags of nothing: %v", err)
 		}
 	})
 }

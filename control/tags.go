@@ -60,7 +60,8 @@ func (t Tags) Delete(ctx context.Context, arn string, keys []string) error {
 // List returns the tags of a resource, in the order of their keys.
 func (t Tags) List(ctx context.Context, arn string) ([]gnomon.Tag, error) {
 	return do(ctx, t.Plane.Store, func(tx *gnomon.Tx) ([]gnomon.Tag, error) {
-		if err := t.exists(tx, arn); err != nil {
+		arn, err := t.resource(tx, arn)
+		if err != nil {
 			return nil, err
 		}
 		return tx.Tags.Get(arn)
@@ -69,7 +70,8 @@ func (t Tags) List(ctx context.Context, arn string) ([]gnomon.Tag, error) {
 
 func (t Tags) change(ctx context.Context, arn string, f func([]gnomon.Tag) []gnomon.Tag) ([]gnomon.Tag, error) {
 	return do(ctx, t.Plane.Store, func(tx *gnomon.Tx) ([]gnomon.Tag, error) {
-		if err := t.exists(tx, arn); err != nil {
+		arn, err := t.resource(tx, arn)
+		if err != nil {
 			return nil, err
 		}
 		tags, err := tx.Tags.Get(arn)
@@ -87,11 +89,13 @@ func (t Tags) change(ctx context.Context, arn string, f func([]gnomon.Tag) []gno
 	})
 }
 
-// exists returns an error that is NotFound unless the ARN is that of a resource that is there.
-func (t Tags) exists(tx *gnomon.Tx, arn string) error {
-	kind, name, ok := t.Plane.Rules.Partition.ParseARN(arn)
+// resource returns the ARN of a resource as it is kept, or an error that is NotFound: an endpoint is found whatever the
+// case of its name.
+func (t Tags) resource(tx *gnomon.Tx, arn string) (string, error) {
+	p := t.Plane.Rules.Partition
+	kind, name, ok := p.ParseARN(arn)
 	if !ok {
-		return gnomon.Errorf(gnomon.Invalid, "Invalid ResourceArn %q: it names no resource of this account and region.", arn)
+		return "", gnomon.Errorf(gnomon.Invalid, "Invalid ResourceArn %q: it names no resource of this account and region.", arn)
 	}
 	var err error
 	switch kind {
@@ -100,11 +104,14 @@ func (t Tags) exists(tx *gnomon.Tx, arn string) error {
 	case "endpoint-config":
 		_, err = t.Plane.config(tx, gnomon.EndpointConfigName(name))
 	case "endpoint":
-		_, err = t.Plane.endpoint(tx, gnomon.EndpointName(name))
+		var e *gnomon.Endpoint
+		if e, err = t.Plane.endpoint(tx, gnomon.EndpointName(name)); err == nil {
+			name = string(e.Name)
+		}
 	case "inference-experiment":
 		_, err = Experiments(t).find(tx, gnomon.ExperimentName(name))
 	default:
 		err = gnomon.Errorf(gnomon.Invalid, "Invalid ResourceArn %q: tags can stand on models, endpoint configs, endpoints and inference experiments.", arn)
 	}
-	return err
+	return p.ARN(kind, name), err
 }
