@@ -41,7 +41,8 @@ type Tag struct{ Key, Value string }
 type Query struct {
 	NameContains   string // without regard to case
 	Status         string
-	Endpoint       string // of experiments: only those on this endpoint
+	Except         []string // statuses that are left out
+	Endpoint       string   // of experiments: only those on this endpoint
 	CreatedAfter   time.Time
 	CreatedBefore  time.Time
 	ModifiedAfter  time.Time

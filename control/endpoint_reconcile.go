@@ -366,9 +366,7 @@ func (p *Plane) wakeExperiments(ctx context.Context, name gnomon.EndpointName) e
 	return p.Store.Do(ctx, func(tx *gnomon.Tx) error {
 		all, err := on(tx, name)
 		for _, x := range all {
-			if !x.Status.Final() {
-				p.Experiments.Wake(string(x.Name))
-			}
+			p.Experiments.Wake(string(x.Name))
 		}
 		return err
 	})

@@ -199,7 +199,7 @@ func (s Experiments) alone(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.Endpoi
 		return err
 	}
 	for _, o := range others {
-		if o.Name == x.Name || o.EndpointID != e.ID || o.Status.Final() || !o.Schedule.Overlaps(x.Schedule) {
+		if o.Name == x.Name || o.EndpointID != e.ID || !o.Schedule.Overlaps(x.Schedule) {
 			continue
 		}
 		return gnomon.Errorf(gnomon.InUse, "Endpoint %q is in use by inference experiment %q (%s) from %s to %s, which overlaps with the schedule asked for.",

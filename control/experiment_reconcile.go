@@ -32,11 +32,9 @@ func (r *ExperimentReconciler) Run(ctx context.Context) error {
 
 func (r *ExperimentReconciler) wakeAll(ctx context.Context) error {
 	return r.plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
-		all, _, err := tx.Experiments.List(gnomon.Query{})
+		all, err := open(tx, gnomon.Query{})
 		for _, x := range all {
-			if !x.Status.Final() {
-				r.plane.Experiments.Wake(string(x.Name))
-			}
+			r.plane.Experiments.Wake(string(x.Name))
 		}
 		return err
 	})

@@ -25,9 +25,15 @@ func siteOf(tx *gnomon.Tx, e *gnomon.Endpoint) (site, error) {
 	return site{e: e}, nil
 }
 
-// on lists the experiments on an endpoint, ended ones too.
+// on lists the experiments on an endpoint that have not ended.
 func on(tx *gnomon.Tx, name gnomon.EndpointName) ([]*gnomon.Experiment, error) {
-	all, _, err := tx.Experiments.List(gnomon.Query{Endpoint: string(name)})
+	return open(tx, gnomon.Query{Endpoint: string(name)})
+}
+
+// open lists the experiments that have not ended. Of those that have, there may be any number.
+func open(tx *gnomon.Tx, q gnomon.Query) ([]*gnomon.Experiment, error) {
+	q.Except = []string{string(gnomon.Completed), string(gnomon.Cancelled)}
+	all, _, err := tx.Experiments.List(q)
 	return all, err
 }
 
@@ -78,7 +84,7 @@ func governed(tx *gnomon.Tx, e *gnomon.Endpoint) (*gnomon.Experiment, error) {
 		return nil, err
 	}
 	for _, x := range all {
-		if x.EndpointID == e.ID && !x.Status.Final() && (x.Overlay != nil || x.Status != gnomon.Created) {
+		if x.EndpointID == e.ID && (x.Overlay != nil || x.Status != gnomon.Created) {
 			return x, nil
 		}
 	}

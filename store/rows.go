@@ -168,6 +168,9 @@ func selection(q gnomon.Query) where {
 	if q.Status != "" {
 		w.and("status = ?", q.Status)
 	}
+	for _, s := range q.Except {
+		w.and("status <> ?", s)
+	}
 	if q.Endpoint != "" {
 		w.and("endpoint = ?", strings.ToLower(q.Endpoint))
 	}

@@ -176,6 +176,7 @@ func TestList_Filters(t *testing.T) {
 		"NameWithoutCase": {gnomon.Query{NameContains: "BET"}, []string{"Beta", "beta-2"}},
 		"Status":          {gnomon.Query{Status: "Running"}, []string{"beta-2"}},
 		"Endpoint":        {gnomon.Query{Endpoint: "e"}, []string{"Beta", "alpha", "beta-2"}},
+		"Except":          {gnomon.Query{Endpoint: "e", Except: []string{"Running", "Completed"}}, []string{"Beta", "alpha"}},
 		"OtherEndpoint":   {gnomon.Query{Endpoint: "f"}, nil},
 		"CreatedBetween":  {gnomon.Query{CreatedAfter: at(100), CreatedBefore: at(300)}, []string{"Beta"}},
 		"ModifiedAfter":   {gnomon.Query{ModifiedAfter: at(150)}, []string{"Beta", "beta-2"}},
