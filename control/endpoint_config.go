@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"gnomon"
@@ -102,26 +103,63 @@ func (p *Plane) config(tx *gnomon.Tx, name gnomon.EndpointConfigName) (*gnomon.E
 	return c, missing(err, "endpoint configuration", p.Rules.Partition.ARN("endpoint-config", string(name)))
 }
 
-// collect deletes the configs that were generated for x and that nothing refers to any more.
-func (p *Plane) collect(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.Endpoint) error {
-	configs, _, err := tx.EndpointConfigs.List(gnomon.Query{})
-	if err != nil {
-		return err
-	}
-	for _, c := range configs {
-		if c.Experiment != x.ID || refers(e, x, c.Name) {
+// collect deletes those of the configs that were generated for an experiment and that nothing refers to any more.
+func (p *Plane) collect(tx *gnomon.Tx, names ...gnomon.EndpointConfigName) error {
+	var used map[gnomon.EndpointConfigName]bool
+	for _, name := range names {
+		c, err := tx.EndpointConfigs.Get(string(name))
+		if errors.Is(err, gnomon.NotFound) || (err == nil && c.Experiment == "") {
 			continue
 		}
-		if err := p.deleteConfig(tx, c.Name); err != nil {
+		if err == nil && used == nil {
+			used, err = referred(tx)
+		}
+		if err == nil && !used[name] {
+			err = p.deleteConfig(tx, name)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func refers(e *gnomon.Endpoint, x *gnomon.Experiment, name gnomon.EndpointConfigName) bool {
-	if x.Overlay != nil && x.Overlay.Config == name {
-		return true
+// referred returns the configs that endpoints live by or may go back to, and those that overlays ask for.
+func referred(tx *gnomon.Tx) (map[gnomon.EndpointConfigName]bool, error) {
+	used := make(map[gnomon.EndpointConfigName]bool)
+	endpoints, _, err := tx.Endpoints.List(gnomon.Query{})
+	if err != nil {
+		return nil, err
 	}
-	return e != nil && (e.Base.Config == name || (e.Live != nil && e.Live.Config == name))
+	for _, e := range endpoints {
+		for _, name := range configsOf(e) {
+			used[name] = true
+		}
+	}
+	experiments, err := open(tx, gnomon.Query{})
+	for _, x := range experiments {
+		if x.Overlay != nil {
+			used[x.Overlay.Config] = true
+		}
+	}
+	return used, err
+}
+
+func configsOf(e *gnomon.Endpoint) []gnomon.EndpointConfigName {
+	names := []gnomon.EndpointConfigName{e.Base.Config}
+	for _, s := range []*gnomon.EndpointSpec{e.Live, e.LiveBase} {
+		if s != nil {
+			names = append(names, s.Config)
+		}
+	}
+	return names
+}
+
+// generated returns the names of all configs that were ever generated for x.
+func generated(x gnomon.Experiment) []gnomon.EndpointConfigName {
+	var names []gnomon.EndpointConfigName
+	for ; x.Generation >= 0; x.Generation-- {
+		names = append(names, x.ConfigName())
+	}
+	return names
 }

@@ -212,6 +212,7 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string, instances
 			return site{}, err
 		}
 		was = e.Status
+		before := configsOf(e)
 		late := e.Status != gnomon.EndpointRollingBack && r.left(e) <= 0
 		changed := s.advance(instances, late, now())
 		is = e.Status
@@ -222,7 +223,10 @@ func (r *EndpointReconciler) advance(ctx context.Context, name string, instances
 		if !changed {
 			return s, nil
 		}
-		return s, tx.Endpoints.Put(e)
+		if err := tx.Endpoints.Put(e); err != nil {
+			return site{}, err
+		}
+		return s, r.plane.collect(tx, before...)
 	})
 	if err != nil {
 		return site{}, err
@@ -315,7 +319,10 @@ func (r *EndpointReconciler) remove(ctx context.Context, name string, s site) (t
 		if err := tx.Tags.Set(r.plane.Rules.Partition.ARN("endpoint", string(s.e.Name)), nil); err != nil {
 			return err
 		}
-		return tx.Endpoints.Delete(name)
+		if err := tx.Endpoints.Delete(name); err != nil {
+			return err
+		}
+		return r.plane.collect(tx, configsOf(s.e)...)
 	})
 	if err != nil {
 		return 0, err

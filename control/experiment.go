@@ -304,18 +304,13 @@ func (s Experiments) Delete(ctx context.Context, name gnomon.ExperimentName) err
 			return err
 		}
 		endpoint = x.Endpoint
-		e, err := s.Plane.found(tx, x.Endpoint)
-		if err != nil {
-			return err
-		}
-		x.Overlay = nil
-		if err := s.Plane.collect(tx, x, e); err != nil {
-			return err
-		}
 		if err := tx.Tags.Set(s.arn(x.Name), nil); err != nil {
 			return err
 		}
-		return tx.Experiments.Delete(string(x.Name))
+		if err := tx.Experiments.Delete(string(x.Name)); err != nil {
+			return err
+		}
+		return s.Plane.collect(tx, generated(*x)...)
 	})
 	if err != nil {
 		return err

@@ -335,7 +335,7 @@ func (s scene) stopping() error {
 	if x.Outcome != gnomon.Failed && x.Schedule.End.After(s.at) {
 		x.Schedule.End = s.at
 	}
-	return s.plane.collect(s.tx, x, s.e)
+	return s.plane.collect(s.tx, generated(*x)...)
 }
 
 // restored reports whether nothing of the experiment is left on the endpoint but what it is to keep. On one that never
