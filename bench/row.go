@@ -39,7 +39,7 @@ type row struct {
 	spoilt int // measurements that were done again
 
 	cpu []time.Duration // per request
-	p50 []time.Duration // from when a request was due to the end of its answer
+	p50 []time.Duration // as load says
 	p99 []time.Duration
 }
 
