@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -45,6 +47,20 @@ func testMain(m *testing.M) int {
 	}
 	return m.Run()
 }
+
+// lookAtSources looks at every folder of the module. What is built here is not imported, and go test notes what a test
+// looks at, from the first test on: without this, it would show a cached result after a change elsewhere.
+var lookAtSources = sync.OnceValue(func() error {
+	return filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // someone is at work beside the tests
+		case err == nil && d.IsDir() && slices.Contains([]string{".git", "bin", "node_modules"}, d.Name()):
+			return fs.SkipDir
+		}
+		return err
+	})
+})
 
 // images names what the tests' models run: the example models, under a registry's name, and the fault server, which
 // takes its faults from FAULT in the model's environment.
@@ -80,6 +96,9 @@ func newServer(t *testing.T, config string) *server {
 func layOut(t *testing.T, config string) *server {
 	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), listen: freeAddress(t)}
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
 	objects := filepath.Join(s.data(), "objects", "models")
 	if err := os.MkdirAll(objects, 0o700); err != nil {
 		t.Fatal(err)
