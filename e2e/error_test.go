@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -227,4 +228,30 @@ func httpStatus(err error) int {
 		return e.HTTPStatusCode()
 	}
 	return 0
+}
+
+// TestAuthOff calls unsigned, and with a signature of nobody, where signatures are not asked for.
+func TestAuthOff(t *testing.T) {
+	t.Parallel()
+	c := newServer(t, "auth: off\n").client()
+	c.digitsModel("linear", "linear.tar.gz")
+	c.serving("digits", "linear")
+	for name, key := range map[string]aws.CredentialsProvider{
+		"unsigned": aws.AnonymousCredentials{},
+		"anybody": aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "any", SecretAccessKey: "thing"}, nil
+		}),
+	} {
+		plane, runtime := c.Options(), c.runtime.Options()
+		plane.Credentials, runtime.Credentials = key, key
+		if found, err := sagemaker.New(plane).ListModels(t.Context(), &sagemaker.ListModelsInput{}); err != nil || len(found.Models) != 1 {
+			t.Errorf("%s: ListModels: %+v, %v", name, found, err)
+		}
+		_, err := sagemakerruntime.New(runtime).InvokeEndpoint(t.Context(), &sagemakerruntime.InvokeEndpointInput{
+			EndpointName: aws.String("digits"), ContentType: aws.String("application/json"), Body: []byte(picture),
+		})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

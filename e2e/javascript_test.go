@@ -16,7 +16,7 @@ func TestJavaScript(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "life.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "life.mjs", "profile.mjs"} {
 		b, err := os.ReadFile(filepath.Join("js", name))
 		if err != nil {
 			t.Fatal(err)
@@ -35,5 +35,22 @@ func TestJavaScript(t *testing.T) {
 	life.Dir, life.Env = dir, s.environ()
 	if out, err := life.CombinedOutput(); err != nil {
 		t.Fatalf("life.mjs: %v\n%s", err, out)
+	}
+	wantProfile(t, s, dir)
+}
+
+// wantProfile has "gnomon env" write a profile, and the SDK use it with no other word about the server.
+func wantProfile(t *testing.T, s *server, dir string) {
+	t.Helper()
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "AWS_PROFILE=shadows"}
+	for _, args := range [][]string{
+		{filepath.Join(bin, "gnomon"), "env", "--data-dir", s.data(), "--profile", "shadows"},
+		{"node", "profile.mjs"},
+	} {
+		c := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		c.Dir, c.Env = dir, env
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", args, err, out)
+		}
 	}
 }
