@@ -239,8 +239,9 @@ func (s scene) missed() bool {
 	return true
 }
 
-// lay puts the overlay over the endpoint, unless it lies there or another experiment's does. A change that is under way
-// is waited for: it may yet be undone, and then the overlay would lie over, and hide, what never was in service.
+// lay puts the overlay over the endpoint, unless it lies there, another experiment's does, or another one's time comes
+// first. A change that is under way is waited for: it may yet be undone, and then the overlay would lie over, and hide,
+// what never was in service.
 func (s scene) lay() error {
 	if s.x.Overlay != nil || s.e.Status != gnomon.EndpointInService {
 		return nil // the endpoint's reconciler wakes this one
@@ -250,7 +251,7 @@ func (s scene) lay() error {
 		return err
 	}
 	for _, o := range all {
-		if o.Name != s.x.Name && o.Overlay != nil {
+		if o.Name != s.x.Name && (o.Overlay != nil || o.Schedule.Start.Before(s.x.Schedule.Start)) {
 			return nil // its end wakes this one, through the endpoint
 		}
 	}

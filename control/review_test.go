@@ -215,6 +215,25 @@ func TestExperiment_PutOffTakesItsShadowAway(t *testing.T) {
 	})
 }
 
+func TestExperiment_ComesBeforeTheNextAfterARestart(t *testing.T) {
+	for range 5 { // the two are looked at in any order
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			s.endpoint("e")
+			s.create(s.later("x", time.Hour))
+			s.create(s.later("y", 2*time.Hour))
+			s.settle()
+			s.restart(time.Hour + 55*time.Minute)
+			s.settle()
+			s.wantExperiment("x", gnomon.Running)
+			s.wantExperiment("y", gnomon.Created)
+			time.Sleep(6 * time.Minute)
+			s.wantExperiment("x", gnomon.Completed)
+			s.wantExperiment("y", gnomon.Running)
+		})
+	}
+}
+
 func TestExperiments_OneAfterTheOtherShareTheQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
