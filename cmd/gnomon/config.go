@@ -63,6 +63,17 @@ type limitsConfig struct {
 	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
 }
 
+func (l limitsConfig) check() error {
+	for name, n := range map[string]int64{
+		"body": int64(l.Body), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers), "mirror_memory": l.MirrorMemory,
+	} {
+		if n < 0 {
+			return fmt.Errorf("limits.%s is %d; it cannot be negative", name, n)
+		}
+	}
+	return nil
+}
+
 // A duration is written as in Go, such as 10m or 1h30m, and in days, such as 63d.
 type duration time.Duration
 
@@ -145,6 +156,7 @@ func (c *config) check() error {
 		oneOf("metrics", c.Metrics, "signed", "open", "off"),
 		oneOf("host", c.Host, "process"),
 		oneOf("instance_size", c.InstanceSize, "lenient", "strict"),
+		c.Limits.check(),
 		c.checkNames(),
 	)
 	if ip := net.ParseIP(host); c.Auth == "off" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
@@ -160,7 +172,10 @@ func (c *config) checkNames() error {
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("region is %q; it must be like us-east-1", c.Region)
 	}
-	for name := range c.Quotas {
+	for name, n := range c.Quotas {
+		if n < 0 {
+			return fmt.Errorf("quotas has %d for %q; a number of instances cannot be negative", n, name)
+		}
 		if _, ok := gnomon.InstanceType(name).Machine(); !ok && name != "default" {
 			return fmt.Errorf("quotas names %q, which is neither an instance type nor default", name)
 		}

@@ -33,6 +33,8 @@ func TestConfig_Refuses(t *testing.T) {
 		"BadListen":         {"listen: here\n", "127.0.0.1:8080"},
 		"BadAccount":        {"account: 12\n", "twelve digits"},
 		"BadQuota":          {"quotas: {ml.huge: 1}\n", "ml.huge"},
+		"NegativeQuota":     {"quotas: {ml.m5.large: -1}\n", "ml.m5.large"},
+		"NegativeLimit":     {"limits: {mirror_queue: -1}\n", "mirror_queue"},
 		"BadPower":          {"roles: {a: [everything]}\n", "everything"},
 		"BadRole":           {"roles: {'a b': []}\n", "a b"},
 		"ImageWithout":      {"images: [{name: a}]\n", "entry 1"},
