@@ -204,7 +204,7 @@ func (h *house) close() error {
 func (h *house) run(ctx context.Context, ln net.Listener) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	accounts := control.NewExperimentReconciler(h.plane, h.meter)
+	experiments := control.NewExperimentReconciler(h.plane, h.meter)
 	var endings []func() error
 	start := func(run func(context.Context) error) {
 		inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -225,7 +225,7 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 	start(h.router.Run)
 	start(h.host.Run)
 	start(h.endpoints.Run)
-	start(accounts.Run)
+	start(experiments.Run)
 	start(func(ctx context.Context) error { return h.front.Serve(ctx, ln) })
 	<-ctx.Done()
 	var err error
