@@ -93,7 +93,11 @@ func run(ctx context.Context, o options) error {
 			if round%2 == 1 {
 				i = len(rows) - 1 - i
 			}
-			if err := rows[i].measure(ctx, o); err != nil {
+			err := rows[i].measure(ctx, o)
+			if ctx.Err() != nil {
+				return ctx.Err() // and not what came of it: everything is being stopped
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", rows[i].name, err)
 			}
 		}

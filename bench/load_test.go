@@ -103,3 +103,34 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestRow_MeasuresAgainWithoutAllCopies has one copy missing in the first round.
+func TestRow_MeasuresAgainWithoutAllCopies(t *testing.T) {
+	o := options{rate: 1000, callers: 2, duration: 5 * time.Millisecond}
+	readings := []account{{201, 201}, {206, 205}, {407, 406}, {412, 411}}
+	n := 0
+	r := &row{
+		address: answering(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), path: invocations("e"), process: self(),
+		account: func() (account, error) { n++; return readings[n-1], nil },
+	}
+	if err := r.measure(t.Context(), o); err != nil || r.spoilt != 1 || len(r.cpu) != 1 || n != len(readings) {
+		t.Errorf("%v, %d rounds spoilt, %d measured", err, r.spoilt, len(r.cpu))
+	}
+}
+
+func TestRow_RefusesToMeasure(t *testing.T) {
+	o := options{rate: 1000, callers: 2, duration: 5 * time.Millisecond}
+	for name, step := range map[string]account{"requests missing": {4, 4}, "copies missing in every round": {5, 4}} {
+		var sum account
+		r := &row{
+			address: answering(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), path: invocations("e"), process: self(),
+			account: func() (account, error) {
+				sum = account{sum.requests + step.requests, sum.done + step.done}
+				return sum, nil
+			},
+		}
+		if err := r.measure(t.Context(), o); err == nil || len(r.cpu) > 0 {
+			t.Errorf("%s: %v, %d measured", name, err, len(r.cpu))
+		}
+	}
+}

@@ -29,6 +29,9 @@ func TestParsePIDs(t *testing.T) {
 	}
 }
 
+// self is the process of the test.
+func self() *process { return &process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}} }
+
 // TestProcess_CPU compares with what the kernel says of a process by another way.
 func TestProcess_CPU(t *testing.T) {
 	usage := func() time.Duration {
@@ -38,9 +41,8 @@ func TestProcess_CPU(t *testing.T) {
 		}
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	self := &process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}}
 	before := usage()
-	got, err := self.cpu()
+	got, err := self().cpu()
 	after := usage()
 	// Getrusage knows of running threads only what they had used by their last tick.
 	const ticks = 50 * time.Millisecond
