@@ -8,7 +8,7 @@
 //
 // Usage:
 //
-//	go run ./bench [-rate 2000] [-rounds 5] [-for 1400ms] [-strict] [-nginx PATH] [-gnomon PATH]
+//	go run ./bench [-rate 2000] [-rounds 5] [-for 1s] [-strict] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (
@@ -44,7 +44,7 @@ func main() {
 	flag.IntVar(&o.rate, "rate", 2000, "requests per second")
 	flag.IntVar(&o.callers, "callers", 32, "keep-alive connections")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every row once")
-	flag.DurationVar(&o.duration, "for", 1400*time.Millisecond, "how long each measurement takes")
+	flag.DurationVar(&o.duration, "for", time.Second, "how long each measurement takes")
 	flag.BoolVar(&o.strict, "strict", false, "fail if a ceiling is missed or cannot be judged")
 	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; its rows are left out if it is nowhere")
 	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")

@@ -73,3 +73,12 @@ func TestWithin(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCPUClock has what clock_getcpuclockid(3) says of the same processes.
+func TestCPUClock(t *testing.T) {
+	for pid, want := range map[int]int32{1: -14, 4194304: -33554438} {
+		if got := cpuClock(pid); got != want {
+			t.Errorf("process %d: got %d, want %d", pid, got, want)
+		}
+	}
+}
