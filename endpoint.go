@@ -177,18 +177,19 @@ func (e *Endpoint) Wanted(o *Overlay) EndpointSpec {
 			production = o.CountsAt
 		}
 	}
-	e.scale(s.Production, production)
-	e.scale(s.Shadows, shadow)
+	e.scale(s.Production, production, true)
+	e.scale(s.Shadows, shadow, o == nil)
 	return s
 }
 
-func (e *Endpoint) scale(variants []Variant, since time.Time) {
+// scale applies the owner's scalings: counts from since on, and weights unless an experiment sets them.
+func (e *Endpoint) scale(variants []Variant, since time.Time, weights bool) {
 	for i, v := range variants {
 		sc := e.Scalings[v.Name]
 		if sc.Count != nil && !sc.CountAt.Before(since) {
 			variants[i].Count = *sc.Count
 		}
-		if sc.Weight != nil {
+		if sc.Weight != nil && weights {
 			variants[i].Weight = *sc.Weight
 		}
 	}

@@ -55,6 +55,12 @@ type Artifacts interface {
 	Check(ctx context.Context, a gnomon.Artifact) error
 }
 
+// Images are what hosts can run.
+type Images interface {
+	// CheckImage returns an error that says what is wrong if no host can run the image.
+	CheckImage(name string) error
+}
+
 // Rules are what the operator has set.
 type Rules struct {
 	Partition gnomon.Partition
@@ -73,6 +79,7 @@ type Plane struct {
 	Store       Store
 	Rules       Rules
 	Artifacts   Artifacts
+	Images      Images
 	Log         *slog.Logger
 	Endpoints   *Queue // wakes the [EndpointReconciler], by endpoint name
 	Experiments *Queue // wakes the [ExperimentReconciler], by experiment name

@@ -152,6 +152,9 @@ func (s Endpoints) Scale(ctx context.Context, name gnomon.EndpointName, scales [
 		if err != nil {
 			return err
 		}
+		if at.rejected() {
+			return s.busy(e) // until its experiment has let go of what failed
+		}
 		before := at.wanted()
 		if err := checkScales(before, scales); err != nil {
 			return err

@@ -44,7 +44,7 @@ func (s Experiments) Create(ctx context.Context, r NewExperiment) (*gnomon.Exper
 	if err != nil {
 		return nil, err
 	}
-	if err := s.artifacts(ctx, r.Variants); err != nil {
+	if err := s.runnable(ctx, r.Variants); err != nil {
 		return nil, err
 	}
 	err = s.Plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
@@ -258,9 +258,9 @@ func (s Experiments) delta(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.Endpoi
 	return more(at.wanted().Instances(), e.Wanted(x.Lie(e.Base)).Instances()), nil
 }
 
-// artifacts checks that the files of the variants are still there. It reads from buckets and so is done before, and not
-// inside, the transaction. A model that does not exist is left for the transaction to refuse.
-func (s Experiments) artifacts(ctx context.Context, variants []gnomon.Variant) error {
+// runnable checks that the variants' images can be run and that their files are still there. It reads from buckets and so
+// is done before, and not inside, the transaction. A model that does not exist is left for the transaction to refuse.
+func (s Experiments) runnable(ctx context.Context, variants []gnomon.Variant) error {
 	for _, v := range variants {
 		m, err := Models{s.Plane}.Get(ctx, v.Model)
 		if errors.Is(err, gnomon.NotFound) {
@@ -268,6 +268,9 @@ func (s Experiments) artifacts(ctx context.Context, variants []gnomon.Variant) e
 		}
 		if err != nil {
 			return err
+		}
+		if err := s.Plane.Images.CheckImage(m.Container.Image); err != nil {
+			return gnomon.Errorf(gnomon.Invalid, "The image of variant %q cannot be run: %v", v.Name, err)
 		}
 		for _, a := range m.Container.Artifacts {
 			if err := s.Plane.Artifacts.Check(ctx, a); err != nil {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"fmt"
 
 	"gnomon"
 )
@@ -41,6 +42,9 @@ func (s Experiments) cancel(x *gnomon.Experiment, stop gnomon.Stop, out gnomon.O
 		return gnomon.Errorf(gnomon.Conflict, "StopInferenceExperiment cannot keep the shadow variant of inference experiment %q in status Created: it has not run. Start it first, or stop it with Retain for %q and Remove for %q.",
 			s.arn(x.Name), x.Production.Name, x.Shadow.Name)
 	}
+	if len(stop.Desired) > 0 {
+		return gnomon.Errorf(gnomon.Invalid, "DesiredModelVariants cannot be given for inference experiment %q in status Created: stopping it changes nothing on its endpoint. Use UpdateEndpointWeightsAndCapacities or UpdateEndpoint.", s.arn(x.Name))
+	}
 	end(x, gnomon.Ending{Status: gnomon.Cancelled, Outcome: gnomon.Stopped, Reason: stop.Reason})
 	return nil
 }
@@ -66,6 +70,9 @@ func (s Experiments) finish(tx *gnomon.Tx, x *gnomon.Experiment, stop gnomon.Sto
 	e, err := s.Plane.found(tx, x.Endpoint)
 	if err != nil {
 		return err
+	}
+	if e == nil {
+		return fmt.Errorf("stop %s: its endpoint is gone", x.Name)
 	}
 	o, err := s.remainder(tx, x, e, stop, out)
 	if err != nil {
@@ -109,6 +116,9 @@ func (s Experiments) remainder(tx *gnomon.Tx, x *gnomon.Experiment, e *gnomon.En
 		}
 	}
 	o := *x.Overlay
+	if !x.MadeEndpoint {
+		o.Capture = nil // the endpoint's own comes back
+	}
 	switch out {
 	case gnomon.Promoted:
 		shadow.Weight = production.Weight

@@ -31,7 +31,7 @@ type Shadowing struct {
 // Update changes an experiment that has not begun, or runs. A member that may not change any more is accepted when it
 // says what is so already, since some clients always send all of them.
 func (s Experiments) Update(ctx context.Context, u ExperimentUpdate) (*gnomon.Experiment, error) {
-	if err := s.artifacts(ctx, u.Variants); err != nil {
+	if err := s.runnable(ctx, u.Variants); err != nil {
 		return nil, err
 	}
 	x, err := do(ctx, s.Plane.Store, func(tx *gnomon.Tx) (*gnomon.Experiment, error) {

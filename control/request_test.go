@@ -23,6 +23,7 @@ func TestExperiments_CreateRefuses(t *testing.T) {
 		"RoleWithoutThePower":  {func(r *control.NewExperiment) { r.Role = reader }, gnomon.Invalid, `"endpoints"`},
 		"EndInThePast":         {func(r *control.NewExperiment) { r.Schedule.End = time.Now().Add(-time.Hour) }, gnomon.Invalid, "in the past"},
 		"UnknownModel":         {func(r *control.NewExperiment) { r.Variants[1].Model = "nothing" }, gnomon.Invalid, "Could not find model"},
+		"UnknownImage":         {func(r *control.NewExperiment) { r.Variants[1].Model = "unknown" }, gnomon.Invalid, "nothing runs it"},
 		"VariantNotNamed":      {func(r *control.NewExperiment) { r.Variants[1].Name = "other" }, gnomon.Invalid, `names the variant "other"`},
 		"VariantTwice":         {func(r *control.NewExperiment) { r.Variants[1].Name = "AllTraffic" }, gnomon.Invalid, "non-unique"},
 		"SourceIsShadow":       {func(r *control.NewExperiment) { r.Shadow = r.Source }, gnomon.Invalid, "must differ"},
@@ -37,6 +38,7 @@ func TestExperiments_CreateRefuses(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t)
 				s.endpoint("e")
+				s.model("unknown")
 				r := s.request("x", "e")
 				c.change(&r)
 				_, err := s.experiments.Create(s.ctx, r)
@@ -376,8 +378,10 @@ func TestTags_OnEveryKind(t *testing.T) {
 				t.Errorf("tags of no %s: %v", kind, err)
 			}
 		}
-		if _, err := s.tags.Add(s.ctx, p.ARN("model", "m"), []gnomon.Tag{{Key: "aws:x"}}); !errors.Is(err, gnomon.Invalid) {
-			t.Errorf("a reserved key: %v", err)
+		for _, key := range []string{"aws:x", "gnomon:sampling"} {
+			if _, err := s.tags.Add(s.ctx, p.ARN("model", "m"), []gnomon.Tag{{Key: key}}); !errors.Is(err, gnomon.Invalid) {
+				t.Errorf("the reserved key %s: %v", key, err)
+			}
 		}
 		if _, err := s.tags.List(s.ctx, "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p"); !errors.Is(err, gnomon.Invalid) {
 			t.Errorf("a kind that is not here: %v", err)

@@ -64,7 +64,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
@@ -189,6 +189,14 @@ func (m moody) Do(ctx context.Context, f func(*gnomon.Tx) error) error {
 type there struct{}
 
 func (there) Check(context.Context, gnomon.Artifact) error { return nil }
+
+// CheckImage knows every image but one.
+func (there) CheckImage(name string) error {
+	if name == "unknown" {
+		return errors.New("nothing runs it")
+	}
+	return nil
+}
 
 // books is a host that brings every instance into service a second after it was asked for, unless its image is named
 // in bad, and counts how often each was started.

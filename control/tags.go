@@ -14,6 +14,10 @@ const maxTags = 50
 // Tags are the tags of all resources.
 type Tags struct{ Plane *Plane }
 
+// reserved begins the keys of tags that are settings of an experiment. There are none yet, and one that did nothing
+// would be taken for one that does.
+const reserved = "gnomon:"
+
 // CheckTags returns an error in AWS's words if the tags may not stand on one resource together.
 func CheckTags(tags []gnomon.Tag) error {
 	seen := make(map[string]bool)
@@ -21,11 +25,18 @@ func CheckTags(tags []gnomon.Tag) error {
 		if strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
 			return gnomon.Errorf(gnomon.Invalid, "The tag key %q begins with \"aws:\", which is reserved for AWS use.", t.Key)
 		}
+		if strings.HasPrefix(strings.ToLower(t.Key), reserved) {
+			return gnomon.Errorf(gnomon.Invalid, "The tag key %q begins with %q, which is reserved for settings of Gnomon. This version has none.", t.Key, reserved)
+		}
 		if seen[t.Key] {
 			return gnomon.Errorf(gnomon.Invalid, "Duplicate tag keys found: %q. Tag keys must be unique.", t.Key)
 		}
 		seen[t.Key] = true
 	}
+	return checkNumber(tags)
+}
+
+func checkNumber(tags []gnomon.Tag) error {
 	if len(tags) > maxTags {
 		return gnomon.Errorf(gnomon.Invalid, "The resource would have %d tags. A resource can have at most %d.", len(tags), maxTags)
 	}
@@ -79,7 +90,7 @@ func (t Tags) change(ctx context.Context, arn string, f func([]gnomon.Tag) []gno
 			return nil, err
 		}
 		tags = f(tags)
-		if err := CheckTags(tags); err != nil {
+		if err := checkNumber(tags); err != nil {
 			return nil, err
 		}
 		if err := tx.Tags.Set(arn, tags); err != nil {

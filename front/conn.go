@@ -23,6 +23,12 @@ const (
 	lingeringBytes = 64 << 20
 )
 
+// How old a connection must be, and how often it is looked, when those that were never used are closed.
+const (
+	unusedAge  = 100 * time.Millisecond
+	unusedLook = 50 * time.Millisecond
+)
+
 // conns are all connections of a server.
 type conns struct {
 	max          int64
@@ -60,6 +66,22 @@ func (s *conns) cut() int {
 	return len(all)
 }
 
+// closeUnused closes the connections on which nothing has ever come, but for those so young that something may be on
+// its way. Shutting down, fasthttp would wait for their first request until the header's time is over.
+func (s *conns) closeUnused() {
+	s.mu.Lock()
+	var unused []*conn
+	for c := range s.all {
+		if !c.used.Load() && time.Since(c.since) > unusedAge {
+			unused = append(unused, c)
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range unused {
+		c.Close()
+	}
+}
+
 type listener struct {
 	net.Listener
 	conns *conns
@@ -77,7 +99,7 @@ func (l listener) Accept() (net.Conn, error) {
 			refuse(c)
 			continue
 		}
-		kept := &conn{Conn: c, conns: l.conns}
+		kept := &conn{Conn: c, conns: l.conns, since: time.Now()}
 		l.conns.mu.Lock()
 		l.conns.all[kept] = struct{}{}
 		l.conns.mu.Unlock()
@@ -103,6 +125,9 @@ type conn struct {
 	conns *conns
 	id    [36]byte // of the current request
 
+	since time.Time   // when it was opened
+	used  atomic.Bool // something has come on it
+
 	received int          // since the current request began
 	handed   bool         // net/http has the connection now; its request is complete
 	refused  bool         // the request was not read to its end
@@ -117,6 +142,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Read(p)
+	if n > 0 && !c.used.Load() {
+		c.used.Store(true)
+	}
 	if !c.handed {
 		c.received += n
 	}

@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -134,13 +135,34 @@ func (s *Server) join(ended <-chan error, n int) error {
 func (s *Server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.DrainTimeout)
 	defer cancel()
-	err := s.fast.ShutdownWithContext(ctx)
+	err := s.shutdown(ctx)
 	s.handoff.Close()
 	err = errors.Join(err, s.std.Shutdown(ctx))
 	if n := s.conns.cut(); n > 0 {
 		return errors.Join(fmt.Errorf("drain: %d connections cut off", n), err, s.std.Close())
 	}
 	return nil
+}
+
+// shutdown ends fasthttp's part. Connections that were opened for nothing do not hold it up.
+func (s *Server) shutdown(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		look := time.NewTicker(unusedLook)
+		defer look.Stop()
+		for ctx.Err() == nil {
+			s.conns.closeUnused()
+			select {
+			case <-ctx.Done():
+			case <-look.C:
+			}
+		}
+	})
+	err := s.fast.ShutdownWithContext(ctx)
+	cancel()
+	closing.Wait()
+	return err
 }
 
 // Connections is the number of client connections that are open.

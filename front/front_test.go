@@ -297,6 +297,16 @@ func TestServe_ReadsNothingBehindARefusedRequest(t *testing.T) {
 	}
 }
 
+func TestServe_DrainsUnusedConnections(t *testing.T) {
+	s := serve(t, front.Options{HeaderTimeout: time.Hour})
+	s.dial(t)
+	eventually(t, "the connection is open", func() bool { return s.Connections() == 1 })
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 func TestServe_DrainsBothSides(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	wait := func() { entered <- struct{}{}; <-release }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -243,9 +244,10 @@ func (c *config) quotas() (map[gnomon.InstanceType]int, int) {
 
 // buckets returns the bucket table: a folder below the data directory, unless the configuration says otherwise.
 func (c *config) buckets() map[string]string {
-	all := map[string]string{"default": "file://" + filepath.Join(c.DataDir, "objects", "{bucket}")}
-	for name, url := range c.Buckets {
-		all[name] = url
+	dir := url.URL{Scheme: "file", Path: filepath.Join(c.DataDir, "objects")}
+	all := map[string]string{"default": dir.String() + "/{bucket}"}
+	for name, place := range c.Buckets {
+		all[name] = place
 	}
 	return all
 }

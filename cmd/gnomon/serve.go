@@ -146,7 +146,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Log: log,
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Log: log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -49,6 +50,18 @@ func (i Image) check() error {
 	return nil
 }
 
+// CheckImage returns an error that says what to configure if nothing runs the image.
+func (d *Driver) CheckImage(name string) error {
+	if !slices.ContainsFunc(d.opts.Images, func(i Image) bool { return matches(i.Name, name) }) {
+		return errors.New(unknownImage(name))
+	}
+	return nil
+}
+
+func unknownImage(name string) string {
+	return fmt.Sprintf("No command is configured for image %q: name it, or a pattern with * that fits it, under images in the configuration.", name)
+}
+
 // findImage returns the first image whose name fits.
 func findImage(all []Image, name string) (Image, error) {
 	for _, i := range all {
@@ -56,8 +69,7 @@ func findImage(all []Image, name string) (Image, error) {
 			return i, nil
 		}
 	}
-	return Image{}, host.Fail(gnomon.FailedImage,
-		"No command is configured for image %q: name it, or a pattern with * that fits it, under images in the configuration.", name)
+	return Image{}, host.Fail(gnomon.FailedImage, "%s", unknownImage(name))
 }
 
 // matches reports whether name fits the pattern, in which * stands for any characters.
