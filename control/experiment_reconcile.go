@@ -47,10 +47,13 @@ type scene struct {
 	x     *gnomon.Experiment
 	e     *gnomon.Endpoint // nil: gone, or another one of the same name
 	at    time.Time
+
+	frozen bool // the experiment's numbers are final
 }
 
 func (r *ExperimentReconciler) reconcile(ctx context.Context, name string) (time.Duration, error) {
-	if err := r.freeze(ctx, name); err != nil {
+	frozen, err := r.freeze(ctx, name)
+	if err != nil {
 		return 0, err
 	}
 	var was, is gnomon.ExperimentStatus
@@ -67,6 +70,7 @@ func (r *ExperimentReconciler) reconcile(ctx context.Context, name string) (time
 		if err != nil {
 			return 0, err
 		}
+		sc.frozen = frozen
 		before := *x
 		again, err := sc.step()
 		if err != nil {
@@ -107,8 +111,8 @@ func (r *ExperimentReconciler) scene(tx *gnomon.Tx, x *gnomon.Experiment) (scene
 }
 
 // freeze makes the numbers of an experiment final before its end is announced, so that nobody who sees the end sees
-// numbers that still move.
-func (r *ExperimentReconciler) freeze(ctx context.Context, name string) error {
+// numbers that still move. It reports whether they are.
+func (r *ExperimentReconciler) freeze(ctx context.Context, name string) (bool, error) {
 	x, err := do(ctx, r.plane.Store, func(tx *gnomon.Tx) (*gnomon.Experiment, error) {
 		x, err := tx.Experiments.Get(name)
 		if err != nil || x.Status != gnomon.Stopping {
@@ -121,12 +125,12 @@ func (r *ExperimentReconciler) freeze(ctx context.Context, name string) error {
 		return x, nil
 	})
 	if err != nil || x == nil {
-		return err
+		return false, err
 	}
 	if err := r.accounts.Freeze(ctx, x.Mirror()); err != nil {
-		return fmt.Errorf("freeze the numbers of %s: %w", name, err)
+		return false, fmt.Errorf("freeze the numbers of %s: %w", name, err)
 	}
-	return nil
+	return true, nil
 }
 
 // step does the next thing for the experiment and says when to look again.
@@ -152,7 +156,7 @@ func (s scene) step() (time.Duration, error) {
 	case gnomon.Updating:
 		return s.updating(), nil
 	default:
-		return 0, s.stopping()
+		return s.stopping()
 	}
 }
 
@@ -314,29 +318,32 @@ func (s scene) updating() time.Duration {
 
 // stopping waits until the endpoint is as the experiment leaves it. An overlay that is kept is lifted when the endpoint
 // has made it its own. One that cannot be deployed, or not be lifted, makes the end a failure.
-func (s scene) stopping() error {
+func (s scene) stopping() (time.Duration, error) {
 	x := s.x
 	if s.e != nil && s.e.FailedOverlay == x.OverlayID() && x.Ending.Outcome != gnomon.Failed {
 		s.fail(s.e.FailureReason)
-		return nil
+		return 0, nil
 	}
 	if x.Overlay != nil {
 		if s.e == nil || s.e.Adopted == x.Overlay.ID {
 			x.Overlay = nil
 		}
-		return nil
+		return 0, nil
 	}
 	if s.e != nil && s.e.Status == gnomon.EndpointFailed && x.MadeEndpoint {
-		return markDeleting(s.tx, s.e) // it was made for the experiment and never served
+		return 0, markDeleting(s.tx, s.e) // it was made for the experiment and never served
 	}
 	if !s.restored() {
-		return nil
+		return 0, nil
+	}
+	if !s.frozen {
+		return time.Microsecond, nil // it was restored only just now: freeze first
 	}
 	x.Status, x.Outcome, x.CompletedAt = x.Ending.Status, x.Ending.Outcome, s.at
 	if x.Outcome != gnomon.Failed && x.Schedule.End.After(s.at) {
 		x.Schedule.End = s.at
 	}
-	return s.plane.collect(s.tx, generated(*x)...)
+	return 0, s.plane.collect(s.tx, generated(*x)...)
 }
 
 // restored reports whether nothing of the experiment is left on the endpoint but what it is to keep. On one that never
