@@ -305,6 +305,9 @@ func (w *world) check(rt *rapid.T) {
 		if v.Experiment.Status != g.status {
 			rt.Fatalf("experiment %s is %s (%s), want %s", name, v.Experiment.Status, v.Experiment.Reason, g.status)
 		}
+		if g.status.Final() && !w.stage.frozen.has(v.Experiment.Mirror()) {
+			rt.Fatalf("experiment %s is %s and its numbers are not frozen", name, g.status)
+		}
 	}
 	v, err := w.stage.endpoints.Get(w.stage.ctx, "e")
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -326,6 +327,12 @@ func (p *paper) route(name string) *gnomon.EndpointRoute {
 type ledger struct {
 	mu     sync.Mutex
 	frozen []gnomon.MirrorID
+}
+
+func (l *ledger) has(id gnomon.MirrorID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.frozen, id)
 }
 
 func (l *ledger) Freeze(_ context.Context, id gnomon.MirrorID) error {
