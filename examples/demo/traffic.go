@@ -18,8 +18,12 @@ import (
 	"gnomon/examples/data"
 )
 
-// senders is how many requests are under way at once.
+// senders is how many requests are under way at once, at most.
 const senders = 4
+
+// rate is how many requests are begun in a second. It leaves a small machine time to spare: a shadow gets what
+// production and the demo itself do not need, and on a busy machine its latency would say nothing of the model.
+const rate = 500
 
 // send sends n requests, each with one held-out picture, and returns how many were answered with the right digit.
 func send(ctx context.Context, runtime *sagemakerruntime.Client, endpoint string, n int) (int, error) {
@@ -32,12 +36,18 @@ func send(ctx context.Context, runtime *sagemakerruntime.Client, endpoint string
 	failed := make([]error, senders)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	start := time.Now()
 	for s := range senders {
 		group.Go(func() {
 			for failed[s] == nil && ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= n {
 					return
+				}
+				due := time.NewTimer(time.Until(start.Add(time.Duration(i) * time.Second / rate)))
+				select {
+				case <-ctx.Done():
+				case <-due.C:
 				}
 				picture := digits.Held[i%len(digits.Held)]
 				label, err := ask(ctx, runtime, endpoint, picture)
