@@ -170,6 +170,9 @@ func (c *config) checkNames() error {
 	if !accountPattern.MatchString(c.Account) {
 		return fmt.Errorf("account is %q; it must have twelve digits, and in YAML stand in quotes", c.Account)
 	}
+	if !regionPattern.MatchString(c.Partition) { // regions and partitions are spelled alike
+		return fmt.Errorf("partition is %q; it must be like aws or aws-cn", c.Partition)
+	}
 	if !regionPattern.MatchString(c.Region) {
 		return fmt.Errorf("region is %q; it must be like us-east-1", c.Region)
 	}

@@ -32,6 +32,7 @@ func TestConfig_Refuses(t *testing.T) {
 		"BadHost":           {"host: docker\n", "process"},
 		"BadListen":         {"listen: here\n", "127.0.0.1:8080"},
 		"BadAccount":        {"account: 12\n", "twelve digits"},
+		"BadPartition":      {"partition: a b\n", "aws-cn"},
 		"BadQuota":          {"quotas: {ml.huge: 1}\n", "ml.huge"},
 		"NegativeQuota":     {"quotas: {ml.m5.large: -1}\n", "ml.m5.large"},
 		"NegativeLimit":     {"limits: {mirror_queue: -1}\n", "mirror_queue"},
