@@ -96,7 +96,7 @@ type configFlags struct {
 	Config  string `help:"Configuration file (YAML)." type:"existingfile" env:"GNOMON_CONFIG"`
 	Listen  string `help:"Address and port to listen on (127.0.0.1:8080)." env:"GNOMON_LISTEN"`
 	DataDir string `help:"Where everything is kept (./gnomon-data)." env:"GNOMON_DATA_DIR"`
-	Auth    string `help:"Whether requests must be signed: sigv4 or off. Off is possible on loopback only." enum:",sigv4,off" default:"" env:"GNOMON_AUTH"`
+	Auth    string `help:"Whether requests must be signed: sigv4 or off. Off is possible on loopback only." enum:",sigv4,off" default:"" placeholder:"sigv4" env:"GNOMON_AUTH"`
 }
 
 // load reads and completes the configuration.

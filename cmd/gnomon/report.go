@@ -20,7 +20,7 @@ type reportCommand struct {
 	configFlags
 	Name   string `arg:"" help:"Name of the inference experiment."`
 	Format string `help:"text or json." enum:"text,json" default:"text"`
-	URL    string `help:"Where the server is; default: where the configuration says." env:"GNOMON_URL"`
+	URL    string `help:"Where the server is; default: where the one over the data directory says." env:"GNOMON_URL"`
 }
 
 // Run prints the report.
@@ -91,6 +91,9 @@ func fetchComparison(ctx context.Context, base, region string, key access.Key, n
 	}
 	if err := json.Unmarshal(body, &refused); err != nil || refused.Type == "" {
 		return nil, fmt.Errorf("ask for the report: the server answered %s", res.Status)
+	}
+	if refused.Type == sigv4.UnrecognizedClient {
+		return nil, fmt.Errorf("%s: the server at %s does not know the access key %s: has it another data directory?", refused.Type, base, key.AccessKeyID)
 	}
 	return nil, fmt.Errorf("%s: %s", refused.Type, refused.Message)
 }

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"gnomon/access"
+)
+
+func TestFetchComparison_SaysWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct{ body, says string }{
+		"UnknownKey": {`{"__type":"UnrecognizedClientException","Message":"Invalid."}`, "does not know the access key id"},
+		"Refused":    {`{"__type":"ResourceNotFound","Message":"No such experiment."}`, "ResourceNotFound: No such experiment."},
+		"NoJSON":     {"<html>", "403 Forbidden"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, c.body)
+			}))
+			defer server.Close()
+			_, err := fetchComparison(t.Context(), server.URL, "us-east-1", access.Key{AccessKeyID: "id", SecretAccessKey: "secret"}, "x")
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want it to say %q", err, c.says)
+			}
+		})
+	}
+}
