@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -214,7 +215,7 @@ func (i *instance) hopeless(err error, next, deadline time.Time) (gnomon.Failure
 
 // fail enters Failed and ends the server, if it runs.
 func (i *instance) fail(f gnomon.Failure) {
-	i.set("failed: "+f.Detail, func(v *gnomon.Instance) {
+	i.set(f.Detail, func(v *gnomon.Instance) {
 		v.State, v.Address, v.Failure = gnomon.InstanceFailed, "", &f
 	})
 	if err := i.host.driver.Stop(i.ctx, i.id, i.host.opts.StopGrace); err != nil && i.ctx.Err() == nil {
@@ -303,7 +304,11 @@ func (i *instance) set(why string, change func(*gnomon.Instance)) {
 		return
 	}
 	if now.State != old.State || now.Restarts != old.Restarts {
-		i.host.log.Info("instance", "instance", i.id.String(), "from", old.State, "to", now.State, "why", why)
+		level := slog.LevelInfo
+		if now.Restarts != old.Restarts || now.State == gnomon.InstanceFailed || now.State == gnomon.InstanceRestarting {
+			level = slog.LevelWarn
+		}
+		i.host.log.Log(i.host.ctx, level, "instance", "instance", i.id.String(), "from", old.State, "to", now.State, "why", why)
 	}
 	i.host.changed(now.EndpointID)
 }

@@ -24,6 +24,9 @@ func open(ctx context.Context, path, synchronous string, migrations fs.FS) (*sql
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	if err := claim(path); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
 	q := url.Values{
 		"_pragma": {"journal_mode(WAL)", "busy_timeout(10000)", "foreign_keys(ON)", "synchronous(" + synchronous + ")"},
 		"_txlock": {"immediate"},
@@ -39,6 +42,16 @@ func open(ctx context.Context, path, synchronous string, migrations fs.FS) (*sql
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return db, nil
+}
+
+// claim makes the file readable by its owner only, since what models are given may be secret. SQLite makes the files
+// beside it alike.
+func claim(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -228,6 +229,25 @@ func TestDo_IsAlone(t *testing.T) {
 		}
 		return err
 	})
+}
+
+func TestOpen_KeepsToItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.db")
+	db, err := store.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	do(t, db, func(tx *gnomon.Tx) error { return tx.Models.Insert(&gnomon.Model{Name: "m"}) })
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", filepath.Base(name), info.Mode())
+		}
+	}
 }
 
 func TestOpen_RefusesANewerFile(t *testing.T) {

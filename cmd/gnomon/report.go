@@ -20,7 +20,7 @@ type reportCommand struct {
 	configFlags
 	Name   string `arg:"" help:"Name of the inference experiment."`
 	Format string `help:"text or json." enum:"text,json" default:"text"`
-	URL    string `help:"Where the server is; default: where the one over the data directory says." env:"GNOMON_URL"`
+	URL    string `help:"Where the server is; default: where the one over the data directory says."`
 }
 
 // Run prints the report.
