@@ -41,12 +41,14 @@ func (c client) create(name string, v types.ProductionVariant) {
 func TestModel_NeverHealthy(t *testing.T) {
 	t.Parallel()
 	c := newServer(t, "").client()
-	c.faults("never-healthy", "exit-after=0s", "describe")
+	c.faults("never-healthy", "describe")
+	// One that listens for a moment before it exits might answer a ping in it.
+	c.faultyModel("exits", "never-healthy,exit-after=0s")
 	c.serving("good", "describe")
 	pid := c.process("good").PID
 
 	c.create("silent", patient("never-healthy"))
-	c.create("short-lived", patient("exit-after-0s"))
+	c.create("short-lived", patient("exits"))
 	c.config("worse", patient("never-healthy"))
 	_, err := c.UpdateEndpoint(t.Context(), &sagemaker.UpdateEndpointInput{EndpointName: aws.String("good"), EndpointConfigName: aws.String("worse")})
 	if err != nil {
@@ -68,7 +70,7 @@ func TestModel_NeverHealthy(t *testing.T) {
 		t.Errorf("after the update process %d answers, want %d", got, pid)
 	}
 	c.s.eventually("the failed models' processes are gone", func() error {
-		return errors.Join(c.s.none("FAULT=never-healthy"), c.s.none("FAULT=exit-after=0s"))
+		return errors.Join(c.s.none("FAULT=never-healthy"), c.s.none("FAULT=never-healthy,exit-after=0s"))
 	})
 	c.wantDeleted("silent")
 }
