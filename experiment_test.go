@@ -89,18 +89,6 @@ func TestEndpoint_WantedKeepsLaterScalings(t *testing.T) {
 	}
 }
 
-func TestInstanceID_RoundTrip(t *testing.T) {
-	want := gnomon.InstanceID{Fleet: "abc-a-b-12", Ordinal: 3}
-	if got, err := gnomon.ParseInstanceID(want.String()); err != nil || got != want {
-		t.Errorf("%v, %v", got, err)
-	}
-	for _, s := range []string{"", "x", "x-", "x-y", "x--1"} {
-		if id, err := gnomon.ParseInstanceID(s); err == nil && id.String() != s {
-			t.Errorf("%q parsed to %v", s, id)
-		}
-	}
-}
-
 func TestPartition_ARN(t *testing.T) {
 	p := gnomon.Partition{Name: "aws", Region: "eu-west-1", Account: "123456789012"}
 	kind, name, ok := p.ParseARN(p.ARN("endpoint", "e"))

@@ -80,19 +80,6 @@ type InstanceID struct {
 // String returns the fleet's ID, a dash and the ordinal.
 func (id InstanceID) String() string { return string(id.Fleet) + "-" + strconv.Itoa(id.Ordinal) }
 
-// ParseInstanceID is the inverse of [InstanceID.String].
-func ParseInstanceID(s string) (InstanceID, error) {
-	i := strings.LastIndexByte(s, '-')
-	if i < 0 {
-		return InstanceID{}, fmt.Errorf("instance %q: no ordinal", s)
-	}
-	n, err := strconv.Atoi(s[i+1:])
-	if err != nil || n < 0 {
-		return InstanceID{}, fmt.Errorf("instance %q: the ordinal is not a number", s)
-	}
-	return InstanceID{Fleet: FleetID(s[:i]), Ordinal: n}, nil
-}
-
 // An InstanceState is where an instance is in its life.
 type InstanceState string
 
