@@ -47,6 +47,12 @@ type Leg struct {
 	Fault        LegFault
 	RequestBytes int
 	AnswerBytes  int
+
+	// Of a streamed answer; Chunks is 0 for any other.
+	Chunks     int           // runs of data, as they came
+	FirstChunk time.Duration // from Started to the first of them
+	Streaming  time.Duration // from the first to the last
+	Broken     bool          // it ended in the middle
 }
 
 // A LegFault says why a leg brought no answer.

@@ -10,8 +10,7 @@ import (
 	"testing"
 
 	"gnomon/front"
-
-	"github.com/valyala/fasthttp"
+	"gnomon/reactor"
 )
 
 // runtimeAllocations is the ceiling per request of the runtime. It may be lowered, never raised.
@@ -19,7 +18,7 @@ const runtimeAllocations = 0
 
 func TestServe_AllocatesLittle(t *testing.T) {
 	body := []byte("ok")
-	s := serve(t, front.Options{Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { ctx.SetBody(body) }})
+	s := serve(t, front.Options{Runtime: func(_ *reactor.Loop, _ front.Request, caller front.Caller) { caller.Answer(200, nil, body) }})
 	c := s.dial(t)
 	request := []byte("POST /endpoints/e/invocations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\nhi")
 	buf := make([]byte, 4096)

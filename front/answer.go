@@ -1,13 +1,10 @@
 package front
 
 import (
-	"bytes"
+	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-
-	"github.com/valyala/fasthttp"
+	"math/rand/v2"
 )
 
 // A fault is an error as AWS's clients understand it.
@@ -17,47 +14,30 @@ type fault struct {
 	message string
 }
 
-var tooManyConnections = fault{503, "ServiceUnavailable", "There are too many connections."}
+var (
+	tooManyConnections = fault{503, "ServiceUnavailable", "There are too many connections."}
+	headerTooLarge     = fault{431, "MalformedHttpRequestException", "The request header is too large."}
+	overBudget         = fault{503, "ServiceUnavailable", "Too much is being received at once. Please try again."}
+	timedOut           = fault{408, "RequestTimeoutException", "The request was not received in time."}
+)
 
-// faultOf puts into AWS's words why a request could not be read.
-func (s *Server) faultOf(h *fasthttp.RequestHeader, err error) fault {
-	_, tooLong := errors.AsType[*fasthttp.ErrSmallBuffer](err)
-	timeout, isNet := errors.AsType[net.Error](err)
-	switch {
-	case tooLong:
-		return fault{431, "MalformedHttpRequestException", "The request header is too large."}
-	case errors.Is(err, errBudget):
-		return fault{503, "ServiceUnavailable", "Too much is being received at once. Please try again."}
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return s.tooLarge(h)
-	case isNet && timeout.Timeout(), errors.Is(err, fasthttp.ErrTimeout):
-		return fault{408, "RequestTimeoutException", "The request was not received in time."}
-	}
-	return fault{400, "MalformedHttpRequestException", "The request is not valid HTTP."}
-}
-
-// tooLarge distinguishes the two planes. When a chunked body breaks the limit, fasthttp has forgotten the header, which
-// then looks like one for / without a body; such bodies are the runtime's, since no client sends chunks to the other.
-func (s *Server) tooLarge(h *fasthttp.RequestHeader) fault {
-	forgotten := string(h.RequestURI()) == "/" && h.ContentLength() <= 0
-	if forgotten || bytes.HasPrefix(h.RequestURI(), runtimePrefix) {
+// tooLarge distinguishes the two planes.
+func (c *client) tooLarge() fault {
+	o := &c.lane.server.opts
+	if c.isRuntime() {
 		return fault{400, "ValidationError", fmt.Sprintf("1 validation error detected: Value at 'body' failed to satisfy constraint: "+
-			"Member must have length less than or equal to %d", s.opts.MaxRuntimeBody)}
+			"Member must have length less than or equal to %d", o.MaxRuntimeBody)}
 	}
-	return fault{413, "RequestEntityTooLargeException", fmt.Sprintf("The request body is larger than %d bytes.", s.opts.MaxControlBody)}
+	return fault{413, "RequestEntityTooLargeException", fmt.Sprintf("The request body is larger than %d bytes.", o.MaxControlBody)}
 }
 
-// malformed refuses a request that was read, but perhaps not as its sender meant it, and the connection with it.
-func malformed(ctx *fasthttp.RequestCtx, err error) {
-	answer(ctx, fault{400, "MalformedHttpRequestException", "The request is not valid HTTP: " + err.Error() + "."})
-	ctx.SetConnectionClose()
+// malformed refuses what can be read in more than one way, or in none.
+func malformed(err error) fault {
+	return fault{400, "MalformedHttpRequestException", "The request is not valid HTTP: " + err.Error() + "."}
 }
 
-func answer(ctx *fasthttp.RequestCtx, f fault) {
-	ctx.SetStatusCode(f.status)
-	ctx.SetContentType("application/json")
-	ctx.Response.Header.Set("x-amzn-errortype", f.name)
-	ctx.SetBody(f.json())
+func (f fault) fields() []byte {
+	return []byte("Content-Type: application/json\r\nx-amzn-errortype: " + f.name + "\r\n")
 }
 
 func (f fault) json() []byte {
@@ -69,4 +49,21 @@ func (f fault) json() []byte {
 		panic(err) // two strings always marshal
 	}
 	return b
+}
+
+// newID writes a random UUID. It names a request and keeps no secret, so the cheap generator will do.
+func newID(dst *[36]byte) {
+	var b [16]byte
+	hi, lo := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		b[i], b[8+i] = byte(hi>>(8*i)), byte(lo>>(8*i))
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	hex.Encode(dst[0:8], b[0:4])
+	hex.Encode(dst[9:13], b[4:6])
+	hex.Encode(dst[14:18], b[6:8])
+	hex.Encode(dst[19:23], b[8:10])
+	hex.Encode(dst[24:36], b[10:16])
+	dst[8], dst[13], dst[18], dst[23] = '-', '-', '-', '-'
 }

@@ -1,10 +1,10 @@
 // Package front is the listener: one port, on which the control plane, the runtime, the console and the rest meet.
 //
-// Start at [Server.Serve]. A fasthttp server reads every request, and every request passes handle.go. What is under
-// /endpoints/ is answered on the spot by the [Runtime]; whatever else there is, is handed with its connection to an
-// ordinary net/http server (handoff.go), because only that one gives handlers contexts, server-sent events and panics
-// that stay within one connection. framing.go refuses the shapes of requests on which two servers could disagree, and
-// conn.go holds each connection to its limits of memory and time.
+// Start at [Server.Serve]. Connections live on the loops of package reactor; client.go reads requests from them and
+// holds them to their limits of memory and time, and writes answers. What is under /endpoints/ is answered on the loop
+// by the [Runtime]; whatever else there is, is handed with its connection to an ordinary net/http server (handoff.go),
+// because only that one gives handlers contexts, server-sent events and the right to wait. Package http1 refuses the
+// shapes of requests on which two servers could disagree.
 //
 // The package knows nothing of endpoints, signatures or operations.
 package front
@@ -18,17 +18,48 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/valyala/fasthttp"
+	"gnomon/http1"
+	"gnomon/reactor"
+
+	"golang.org/x/sys/unix"
 )
 
-// A Runtime answers one request under /endpoints/, into ctx.Response. The id is the request's, in the text form of a
-// UUID; it is already in the answer's x-amzn-RequestId header. Neither ctx nor id may be used after the call.
-type Runtime func(ctx *fasthttp.RequestCtx, id []byte)
+// A Runtime begins to answer one request under /endpoints/. It is called on the loop and must not wait; it may answer
+// at once or later, on the same loop.
+type Runtime func(*reactor.Loop, Request, Caller)
+
+// A Request is one request as it was read.
+type Request struct {
+	ID    []byte // the text form of a UUID; it is already in the answer's x-amzn-RequestId header
+	Head  *http1.Request
+	Body  []byte
+	Given bool // the runtime may keep all of it; otherwise it lies in memory that is used again when the call returns
+}
+
+// A Caller takes the answer to a request: Answer once, or Stream, any number of Sends and End. When the client has left
+// it takes them and does nothing. Nothing that is handed over is kept.
+type Caller interface {
+	// Answer sends a whole answer. Fields are header lines ("Name: value\r\n" each), without those of framing.
+	Answer(status int, fields, body []byte)
+
+	// Stream begins an answer of unknown length. The source is told when the client takes more again, and if it leaves,
+	// but never after End. It reports false if the client has left already; then nothing more is expected.
+	Stream(status int, fields []byte, source interface {
+		Resume()
+		Gone()
+	}) bool
+	// Send adds to a stream what the parts are together. It reports whether the client takes more at once.
+	Send(a, b, c []byte) bool
+	// End ends a stream.
+	End()
+}
 
 // Options are what a [Server] needs and its limits. A limit of zero means the default.
 type Options struct {
+	Loops   *reactor.Group
 	Runtime Runtime
 	// Control answers everything outside /endpoints/. The request's id is in the answer's x-amzn-RequestId header when
 	// it is called. Connections are not kept alive after it, and each write to the client has WriteTimeout to be
@@ -66,34 +97,21 @@ func (o Options) withDefaults() Options {
 // A Server serves one listener.
 type Server struct {
 	opts    Options
-	fast    *fasthttp.Server
+	lanes   []*lane // by loop
 	std     *http.Server
 	handoff *handoff
-	conns   *conns
+	handing sync.WaitGroup // connections that wait for net/http to take them
+
+	open   atomic.Int64
+	budget budget
 }
 
 // New returns a server that has not started.
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
-	s := &Server{opts: opts, conns: newConns(opts)}
-	s.fast = &fasthttp.Server{
-		Handler:        s.handle,
-		ErrorHandler:   s.unreadable,
-		HeaderReceived: s.limits,
-		Logger:         fastLogger{opts.Log},
-
-		ReadBufferSize:     opts.MaxHeader,
-		MaxRequestBodySize: opts.MaxControlBody,
-		ReadTimeout:        opts.HeaderTimeout,
-		IdleTimeout:        opts.IdleTimeout,
-		Concurrency:        opts.MaxConnections + 1, // conns refuses earlier, and in AWS's shape
-
-		CloseOnShutdown:              true,
-		KeepHijackedConns:            true,
-		DisablePreParseMultipartForm: true,
-		NoDefaultServerHeader:        true,
-		NoDefaultContentType:         true,
-		SecureErrorLogMessage:        true,
+	s := &Server{opts: opts, budget: budget{limit: opts.BodyBudget}}
+	for _, l := range opts.Loops.Loops() {
+		s.lanes = append(s.lanes, &lane{server: s, loop: l, clients: make(map[*client]struct{})})
 	}
 	s.std = &http.Server{
 		Handler:           s.contained(opts.Control),
@@ -106,75 +124,104 @@ func New(opts Options) *Server {
 }
 
 // Serve answers requests until ctx ends. It then closes the listener, lets what is under way end for DrainTimeout, and
-// cuts off what is left: the error says so. A server serves once.
+// cuts off what is left: the error says so. The loops must run meanwhile. A server serves once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	from, err := reactor.Listen(ln)
+	if err != nil {
+		return errors.Join(fmt.Errorf("serve: %w", err), ln.Close())
+	}
 	s.handoff = newHandoff(ln.Addr())
 	ended := make(chan error, 2)
-	go func() { ended <- s.fast.Serve(s.conns.listen(ln)) }()
+	go func() { ended <- s.accept(from) }()
 	go func() { ended <- s.std.Serve(s.handoff) }()
+	left := 2
 	select {
 	case <-ctx.Done():
-		err := s.drain()
-		return errors.Join(err, s.join(ended, 2))
-	case err := <-ended:
-		return errors.Join(err, s.drain(), s.join(ended, 1))
+	case err = <-ended:
+		left--
 	}
-}
-
-func (s *Server) join(ended <-chan error, n int) error {
-	var all error
-	for range n {
-		if err := <-ended; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-			all = errors.Join(all, err)
+	err = errors.Join(err, from.Close(), s.drain())
+	for range left {
+		if e := <-ended; !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
 		}
 	}
-	return all
+	return err
 }
 
-// drain ends the two servers in the order in which requests pass through them.
+// accept gives every connection to a loop.
+func (s *Server) accept(from *reactor.Listener) error {
+	for {
+		fd, err := from.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return err
+		case err != nil: // too many files, mostly: some may be closed in a moment
+			s.opts.Log.Warn("accept", "error", err)
+			time.Sleep(50 * time.Millisecond)
+		case s.open.Add(1) > int64(s.opts.MaxConnections):
+			s.open.Add(-1)
+			refuse(fd)
+		default:
+			l := s.lanes[s.opts.Loops.Next().Index()]
+			if !l.loop.Post(func() { l.add(fd) }) {
+				s.open.Add(-1)
+				unix.Close(fd)
+			}
+		}
+	}
+}
+
+// refuse says that there are too many connections. The few bytes fit a fresh connection's send buffer.
+func refuse(fd int) {
+	body := tooManyConnections.json()
+	unix.Write(fd, fmt.Appendf(nil, "HTTP/1.1 %d Service Unavailable\r\nContent-Type: application/json\r\nx-amzn-errortype: %s\r\n"+
+		"Connection: close\r\nContent-Length: %d\r\n\r\n%s", tooManyConnections.status, tooManyConnections.name, len(body), body))
+	unix.Close(fd)
+}
+
+// drainLook is how often it is looked whether anything is under way still.
+const drainLook = 5 * time.Millisecond
+
+// drain ends the two sides in the order in which requests pass through them.
 func (s *Server) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.DrainTimeout)
 	defer cancel()
-	err := s.shutdown(ctx)
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for s.onLoops((*lane).drain) > 0 && ctx.Err() == nil {
+		<-look.C
+	}
+	s.handing.Wait()
 	s.handoff.Close()
-	err = errors.Join(err, s.std.Shutdown(ctx))
-	if n := s.conns.cut(); n > 0 {
-		return errors.Join(fmt.Errorf("drain: %d connections cut off", n), err, s.std.Close())
+	err := s.std.Shutdown(ctx)
+	cut := s.onLoops((*lane).cut)
+	if err != nil {
+		err = errors.Join(err, s.std.Close())
+	}
+	if n := s.open.Load(); err != nil || cut > 0 {
+		return errors.Join(fmt.Errorf("drain: %d connections cut off", max(n, int64(cut))), err)
 	}
 	return nil
 }
 
-// shutdown ends fasthttp's part. Connections that were opened for nothing do not hold it up.
-func (s *Server) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var closing sync.WaitGroup
-	closing.Go(func() {
-		look := time.NewTicker(unusedLook)
-		defer look.Stop()
-		for ctx.Err() == nil {
-			s.conns.closeUnused()
-			select {
-			case <-ctx.Done():
-			case <-look.C:
-			}
+// onLoops calls f on the loop of every lane and returns the sum of what it says.
+func (s *Server) onLoops(f func(*lane) int) int {
+	counts := make(chan int, len(s.lanes))
+	for _, l := range s.lanes {
+		if !l.loop.Post(func() { counts <- f(l) }) {
+			counts <- 0
 		}
-	})
-	err := s.fast.ShutdownWithContext(ctx)
-	cancel()
-	closing.Wait()
-	return err
+	}
+	sum := 0
+	for range s.lanes {
+		sum += <-counts
+	}
+	return sum
 }
 
 // Connections is the number of client connections that are open.
-func (s *Server) Connections() int { return int(s.conns.open.Load()) }
+func (s *Server) Connections() int { return int(s.open.Load()) }
 
 // BodyBytes is how much of the BodyBudget is in use.
-func (s *Server) BodyBytes() int64 { return s.conns.budget.used.Load() }
-
-// fastLogger passes on what fasthttp has to say. It is about single connections that strangers opened, so it is not
-// worth more than Debug.
-type fastLogger struct{ log *slog.Logger }
-
-func (l fastLogger) Printf(format string, args ...any) {
-	l.log.Debug("connection", "what", fmt.Sprintf(format, args...))
-}
+func (s *Server) BodyBytes() int64 { return s.budget.used.Load() }

@@ -12,13 +12,14 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"gnomon/front"
+	"gnomon/reactor"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/valyala/fasthttp"
 )
 
 // A running server, and how it ended.
@@ -34,8 +35,8 @@ func serve(t testing.TB, opts front.Options) *running {
 	t.Helper()
 	opts.Log = slog.New(slog.DiscardHandler)
 	if opts.Runtime == nil {
-		opts.Runtime = func(ctx *fasthttp.RequestCtx, id []byte) {
-			fmt.Fprintf(ctx, "runtime %s %s %q", ctx.Method(), ctx.Request.Header.RequestURI(), ctx.Request.Body())
+		opts.Runtime = func(_ *reactor.Loop, q front.Request, caller front.Caller) {
+			caller.Answer(200, nil, fmt.Appendf(nil, "runtime %s %s %q", q.Head.Method, q.Head.Target, q.Body))
 		}
 	}
 	if opts.Control == nil {
@@ -48,14 +49,20 @@ func serve(t testing.TB, opts front.Options) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if opts.Loops, err = reactor.NewGroup(2); err != nil {
+		t.Fatal(err)
+	}
+	looping, endLoops := context.WithCancel(context.Background())
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &running{Server: front.New(opts), addr: ln.Addr().String(), stop: cancel, ended: make(chan error, 1)}
+	var parts sync.WaitGroup
+	parts.Go(func() { opts.Loops.Run(looping) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		s.ended <- s.Serve(ctx, ln)
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() { cancel(); <-done; endLoops(); parts.Wait() })
 	return s
 }
 
@@ -204,7 +211,7 @@ func TestServe_CancelsControlWhenTheClientLeaves(t *testing.T) {
 
 func TestServe_ContainsPanics(t *testing.T) {
 	s := serve(t, front.Options{
-		Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { ctx.WriteString("half"); panic("runtime") },
+		Runtime: func(*reactor.Loop, front.Request, front.Caller) { panic("runtime") },
 		Control: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/late" {
 				io.WriteString(w, "half")
@@ -311,7 +318,9 @@ func TestServe_DrainsBothSides(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	wait := func() { entered <- struct{}{}; <-release }
 	s := serve(t, front.Options{
-		Runtime: func(ctx *fasthttp.RequestCtx, _ []byte) { wait(); ctx.WriteString("done") },
+		Runtime: func(l *reactor.Loop, _ front.Request, caller front.Caller) {
+			go func() { wait(); l.Post(func() { caller.Answer(200, nil, []byte("done")) }) }()
+		},
 		Control: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { wait(); io.WriteString(w, "done") }),
 	})
 	bodies := make(chan string, 2)

@@ -4,38 +4,39 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/valyala/fasthttp"
+	"gnomon/http1"
 )
 
 // hand gives the request and its connection to the net/http server.
-func (s *Server) hand(ctx *fasthttp.RequestCtx, c *conn) {
-	again := replay(ctx)
-	shed(ctx)
-	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(rest net.Conn) {
-		c.handed = true
-		s.handoff.give(&replayed{Conn: rest, r: io.MultiReader(again, rest)})
-	})
+func (c *client) hand(head, body []byte) {
+	s := c.lane.server
+	h := &handed{server: s, charged: c.charged, again: replay(head, body, c.head.Length == http1.Chunked)}
+	c.charged, c.state = 0, stateClosed
+	c.forget()
+	conn, err := c.conn.Release()
+	if err != nil {
+		s.opts.Log.Warn("hand over connection", "error", err)
+		h.release()
+		return
+	}
+	h.Conn = conn
+	s.handing.Go(func() { s.handoff.give(h) })
 }
 
 // replay returns the bytes of a request that was read already. What is left out would make the second server wait for
 // something that has happened: the client has been told to continue.
-func replay(ctx *fasthttp.RequestCtx) *bytes.Buffer {
-	h, body := &ctx.Request.Header, ctx.Request.Body()
-	var b bytes.Buffer
-	b.Grow(len(h.RawHeaders()) + len(body) + 256)
-	fmt.Fprintf(&b, "%s %s %s\r\n", h.Method(), h.RequestURI(), h.Protocol())
-	chunked := false
-	for line := range bytes.Lines(h.RawHeaders()) {
+func replay(head, body []byte, chunked bool) *bytes.Buffer {
+	b := bytes.NewBuffer(make([]byte, 0, len(head)+len(body)+256))
+	for line := range bytes.Lines(head) {
 		name, _, _ := bytes.Cut(line, []byte(":"))
-		chunked = chunked || equalFold(name, "transfer-encoding")
-		if !equalFold(name, "expect") {
+		if !http1.EqualFold(name, "expect") {
 			b.Write(line)
 		}
 	}
@@ -45,18 +46,50 @@ func replay(ctx *fasthttp.RequestCtx) *bytes.Buffer {
 	case len(body) == 0:
 		b.WriteString("0\r\n\r\n")
 	default:
-		fmt.Fprintf(&b, "%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		fmt.Fprintf(b, "%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	}
-	return &b
+	return b
 }
 
-// replayed is a connection that reads what was read of it before, and then on.
-type replayed struct {
+// A handed connection is net/http's now. It counts among the server's until it is closed.
+type handed struct {
 	net.Conn
-	r io.Reader
+	server  *Server
+	again   *bytes.Buffer // what was read before; nil once it has been read again
+	charged int64         // to the budget
+	closed  atomic.Bool
 }
 
-func (c *replayed) Read(p []byte) (int, error) { return c.r.Read(p) }
+func (c *handed) Read(p []byte) (int, error) {
+	if c.again != nil {
+		n, err := c.again.Read(p)
+		if err == nil {
+			return n, nil
+		}
+		c.again = nil
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *handed) Write(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(c.server.opts.WriteTimeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// Close may be called more than once, and from anywhere.
+func (c *handed) Close() error {
+	c.release()
+	return c.Conn.Close()
+}
+
+func (c *handed) release() {
+	if c.closed.CompareAndSwap(false, true) {
+		c.server.budget.give(c.charged)
+		c.server.open.Add(-1)
+	}
+}
 
 // A handoff is the listener on which the net/http server gets its connections.
 type handoff struct {
@@ -103,7 +136,7 @@ func (s *Server) contained(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var id [36]byte
 		newID(&id)
-		w.Header().Set(string(headerID), string(id[:]))
+		w.Header().Set("x-amzn-RequestId", string(id[:]))
 		watched := &watchedWriter{ResponseWriter: w}
 		defer func() {
 			v := recover()

@@ -10,14 +10,14 @@ import (
 	"gnomon"
 )
 
-// The ceilings of allocations per request, of the whole of Serve and a server's part in reading the request. They may
+// The ceilings of allocations per request, of both legs from the request to the answer. They may
 // be lowered, never raised.
 const (
 	plainAllocations    = 0
 	mirroredAllocations = 0
 )
 
-func TestServe_AllocatesLittle(t *testing.T) {
+func TestBegin_AllocatesLittle(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
 		routes  gnomon.Routes
@@ -27,11 +27,12 @@ func TestServe_AllocatesLittle(t *testing.T) {
 		{"mirrored", mirrored(routes(frugal(t)), 1, frugal(t)), mirroredAllocations},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s, c := quiet(t, tc.routes), newCaller()
+			s, l := quiet(t, tc.routes)
+			c := newCaller(t, s, l)
 			for range 300 {
-				c.call(t, s)
+				c.call(t)
 			}
-			if n := testing.AllocsPerRun(3000, func() { c.call(t, s) }); n > tc.ceiling {
+			if n := testing.AllocsPerRun(3000, func() { c.call(t) }); n > tc.ceiling {
 				t.Errorf("%v allocations per request, the ceiling is %v", n, tc.ceiling)
 			}
 		})

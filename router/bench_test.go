@@ -3,16 +3,18 @@ package router_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 
 	"gnomon"
+	"gnomon/http1"
+	"gnomon/reactor"
 	"gnomon/router"
-
-	"github.com/valyala/fasthttp"
 )
 
 // frugal is a model that allocates nothing, so that what is counted is the router's.
@@ -46,39 +48,37 @@ func frugal(t testing.TB) string {
 	})
 }
 
-// A caller makes the same request again and again, without a socket.
+// A caller makes the same request again and again, on the router's loop and without a socket of its own.
 type caller struct {
-	ctx  fasthttp.RequestCtx
-	raw  []byte
-	src  *bytes.Reader
-	br   *bufio.Reader
-	body []byte
-	id   []byte
+	req    router.Request
+	loop   *reactor.Loop
+	begin  func()
+	answer chan int
 }
 
-func newCaller() *caller {
-	c := &caller{body: []byte(`{"x":"` + strings.Repeat("1234567,", 350) + `"}`), id: []byte("0f6a1a52-3c5e-4a0c-9a2b-1d2e3f405162")}
-	c.raw = fmt.Appendf(nil, "POST /endpoints/e/invocations HTTP/1.1\r\nHost: a\r\nUser-Agent: aws-sdk-go-v2/1.47.7\r\n"+
+func newCaller(t testing.TB, s *router.Router, l *reactor.Loop) *caller {
+	body := []byte(`{"x":"` + strings.Repeat("1234567,", 350) + `"}`)
+	head := new(http1.Request)
+	if _, err := head.Parse(fmt.Appendf(nil, "POST /endpoints/e/invocations HTTP/1.1\r\nHost: a\r\nUser-Agent: aws-sdk-go-v2/1.47.7\r\n"+
 		"Content-Type: application/json\r\nAccept: application/json\r\nX-Amzn-SageMaker-Inference-Id: 12345678\r\n"+
-		"amz-sdk-invocation-id: 0f6a1a52\r\namz-sdk-request: attempt=1\r\nContent-Length: %d\r\n\r\n", len(c.body))
-	c.src = bytes.NewReader(c.raw)
-	c.br = bufio.NewReader(c.src)
-	c.ctx.Init2(nil, nil, false)
+		"amz-sdk-invocation-id: 0f6a1a52\r\namz-sdk-request: attempt=1\r\nContent-Length: %d\r\n\r\n", len(body)), 16<<10); err != nil {
+		t.Fatal(err)
+	}
+	c := &caller{loop: l, answer: make(chan int, 1)}
+	c.req = router.Request{ID: []byte("0f6a1a52-3c5e-4a0c-9a2b-1d2e3f405162"), Head: head, Body: body}
+	c.begin = func() { s.Begin(l, c.req, c) }
 	return c
 }
 
-func (c *caller) call(t testing.TB, s *router.Router) {
-	c.src.Reset(c.raw)
-	c.br.Reset(c.src)
-	c.ctx.Request.Reset()
-	c.ctx.Response.Reset()
-	if err := c.ctx.Request.Header.Read(c.br); err != nil {
-		t.Fatal(err)
-	}
-	c.ctx.Request.SetBody(c.body)
-	s.Serve(&c.ctx, c.id)
-	if c.ctx.Response.StatusCode() != 200 {
-		t.Fatalf("got %d %s", c.ctx.Response.StatusCode(), c.ctx.Response.Body())
+func (c *caller) Answer(status int, _, _ []byte)         { c.answer <- status }
+func (c *caller) Stream(int, []byte, router.Source) bool { return false }
+func (c *caller) Send([]byte, []byte, []byte) bool       { return true }
+func (c *caller) End()                                   {}
+
+func (c *caller) call(t testing.TB) {
+	c.loop.Post(c.begin)
+	if status := <-c.answer; status != 200 {
+		t.Fatalf("got %d", status)
 	}
 }
 
@@ -91,27 +91,32 @@ func (quietCounts) Record(gnomon.Leg)                            {}
 func (quietCounts) Begin()                                       {}
 func (quietCounts) End(gnomon.Bucket)                            {}
 
-func quiet(t testing.TB, r gnomon.Routes) *router.Router {
-	s := router.New(router.Options{}, quietCounts{}, slog.New(slog.DiscardHandler))
-	ctx := t.Context()
-	done := make(chan struct{})
-	go func() { defer close(done); s.Run(ctx) }()
-	t.Cleanup(func() { <-done })
+// quiet runs a router on one loop, which it returns too.
+func quiet(t testing.TB, r gnomon.Routes) (*router.Router, *reactor.Loop) {
+	group, err := reactor.NewGroup(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := router.New(router.Options{}, group, quietCounts{}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { group.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
 	s.Publish(r)
-	return s
+	return s, group.Loops()[0]
 }
 
-func BenchmarkServe(b *testing.B) {
+func BenchmarkBegin(b *testing.B) {
 	for name, r := range map[string]gnomon.Routes{
 		"plain":    routes(frugal(b)),
 		"mirrored": mirrored(routes(frugal(b)), 1, frugal(b)),
 	} {
 		b.Run(name, func(b *testing.B) {
-			s := quiet(b, r)
+			s, l := quiet(b, r)
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
-				for c := newCaller(); pb.Next(); {
-					c.call(b, s)
+				for c := newCaller(b, s, l); pb.Next(); {
+					c.call(b)
 				}
 			})
 		})

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"gnomon"
-
-	"github.com/valyala/fasthttp"
 )
 
 // An Error is what a caller of InvokeEndpoint gets instead of an answer.
@@ -54,11 +52,11 @@ const timedOut = "Your invocation timed out while waiting for a response from co
 	"for each container in Amazon CloudWatch, resolve the issue, and try again."
 
 // errModel turns a leg that brought no good answer into a ModelError.
-func (r *Router) errModel(endpoint gnomon.EndpointName, c *call) *Error {
+func (r *Router) errModel(endpoint gnomon.EndpointName, g *leg) *Error {
 	status, said := 0, ""
-	switch c.fault {
+	switch g.fault {
 	case gnomon.NoFault:
-		status, said = c.answer.StatusCode(), string(c.answer.Body())
+		status, said = g.in.head.Status, string(g.in.body)
 	case gnomon.FaultTimeout:
 		said = timedOut
 	case gnomon.FaultProtocol:
@@ -75,7 +73,7 @@ func (r *Router) errModel(endpoint gnomon.EndpointName, c *call) *Error {
 	after := fmt.Sprintf("\". See https://%[1]s.console.aws.amazon.com/cloudwatch/home?region=%[1]s#logEventViewer:group=/aws/sagemaker/Endpoints/%[2]s "+
 		"in account %[3]s for more information.", p.Region, endpoint, p.Account)
 	return &Error{
-		Status: fasthttp.StatusFailedDependency, Name: "ModelError",
+		Status: 424, Name: "ModelError",
 		Message:            before + clip(said, maxMessage-len(before)-len(after)) + after,
 		OriginalStatusCode: status,
 		OriginalMessage:    clip(said, maxMessage),
@@ -93,12 +91,9 @@ func clip(s string, n int) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// write makes e the answer.
-func (e *Error) write(resp *fasthttp.Response) {
-	resp.SetStatusCode(e.Status)
-	resp.Header.SetContentType("application/json")
-	resp.Header.SetCanonical([]byte("x-amzn-errortype"), []byte(e.Name))
-	resp.SetBody(e.json())
+// appendFields appends the header lines that go with e.
+func (e *Error) appendFields(dst []byte) []byte {
+	return append(append(append(dst, "Content-Type: application/json\r\nx-amzn-errortype: "...), e.Name...), "\r\n"...)
 }
 
 func (e *Error) json() []byte {

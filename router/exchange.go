@@ -1,56 +1,71 @@
 package router
 
 import (
-	"sync"
-	"sync/atomic"
+	"time"
 
-	"github.com/valyala/fasthttp"
+	"gnomon"
 )
 
 // keptBody is the largest buffer that waits for the next request: one large request must not make all of them large.
 const keptBody = 64 << 10
 
-// An exchange is one request with what belongs to it. Production and its copy read the same bytes; whoever has read them
-// last gives them back.
+// An exchange is one request of a caller's with what belongs to it. Production and its copies read the same bytes; who
+// has read them last gives them back.
 type exchange struct {
-	refs   atomic.Int32
-	home   *exchanges
+	refs int
+	lane *lane
+	kept []byte // memory for small bodies
+
+	id     []byte
 	head   []byte // header lines for the model, with the empty line
 	body   []byte
-	id     []byte            // the request's
-	answer fasthttp.Response // production's
-	call   call              // production's
+	stream bool // the answer is to be streamed
+	caller Caller
 
-	probe bool // the copy is the breaker's probe
+	// What a route is found by.
+	endpoint []byte
+	target   []byte // variant
+	share    float64
+	began    time.Time
+
+	to      route // claimed while the leg is under way
+	tried   int   // instances
+	offered bool  // to the shadows
+	leg     leg
+	flow    flow // of a streamed answer
 }
 
 // retain adds a reader.
-func (x *exchange) retain() { x.refs.Add(1) }
+func (x *exchange) retain() { x.refs++ }
 
 // release ends a reader's use.
 func (x *exchange) release() {
-	if x.refs.Add(-1) > 0 {
+	if x.refs--; x.refs > 0 {
 		return
 	}
-	if cap(x.body) > keptBody {
-		x.body = nil
+	if len(x.lane.spare) == maxSpare {
+		return
 	}
-	x.answer.Reset()
-	x.body, x.head, x.id, x.call, x.probe = x.body[:0], x.head[:0], x.id[:0], call{}, false
-	x.home.pool.Put(x)
+	kept := x.kept
+	if cap(kept) > keptBody {
+		kept = nil
+	}
+	*x = exchange{
+		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
+	}
+	x.leg.work = x
+	x.lane.spare = append(x.lane.spare, x)
 }
 
-type exchanges struct{ pool sync.Pool }
-
-// get returns an exchange that the caller holds.
-func (p *exchanges) get() *exchange {
-	x, _ := p.pool.Get().(*exchange)
-	if x == nil {
-		x = &exchange{home: p}
+// take makes body the exchange's. One that is given becomes its own, any other is copied.
+func (x *exchange) take(body []byte, given bool) {
+	if given {
+		x.body = body
+		return
 	}
-	x.refs.Store(1)
-	return x
+	x.kept = append(x.kept[:0], body...)
+	x.body = x.kept
 }
 
-// take moves the request's body into the exchange and leaves the request the buffer of an earlier one.
-func (x *exchange) take(req *fasthttp.Request) { x.body = req.SwapBody(x.body[:0]) }
+// recorder is where the production leg counts.
+func (x *exchange) recorder() gnomon.LegRecorder { return x.to.recorder(x.began) }

@@ -6,72 +6,85 @@ import (
 	"time"
 
 	"gnomon"
-
-	"github.com/valyala/fasthttp"
+	"gnomon/http1"
+	"gnomon/reactor"
 )
 
 // maxInstances is how many instances a request tries before it is said that none can be reached.
 const maxInstances = 3
 
-// Serve answers one request under /endpoints/, whose id is the text form of a UUID. It is what the listener calls for
-// each of them, concurrently, and uses neither argument after it has returned.
-func (r *Router) Serve(ctx *fasthttp.RequestCtx, id []byte) {
-	if err := r.serve(ctx, id); err != nil {
-		e, ok := errors.AsType[*Error](err)
-		if !ok {
-			r.log.Error("invoke", "request", string(id), "error", err)
-			e = errInternal()
-		}
-		e.write(&ctx.Response)
-	}
+// largeBody is from when on checking a body's signature would hold up the loop's other connections for too long.
+const largeBody = 64 << 10
+
+// A Request is one request under /endpoints/, as the listener has read it.
+type Request struct {
+	ID    []byte // the text form of a UUID
+	Head  *http1.Request
+	Body  []byte
+	Given bool // the router may keep all of it; otherwise it lies in memory that is used again when Begin returns
 }
 
-func (r *Router) serve(ctx *fasthttp.RequestCtx, id []byte) error {
-	var q request
-	var ok bool
-	h := &ctx.Request.Header
-	if q.endpoint, ok = parsePath(h.RequestURI()); !ok || string(h.Method()) != "POST" {
-		return errUnknownOperation()
+// Begin begins to answer a request, on the loop on which it is called. The caller is answered now or later.
+func (r *Router) Begin(l *reactor.Loop, req Request, caller Caller) {
+	lane := r.lanes[l.Index()]
+	q := lane.request(req)
+	fault := q.parse(req.Head)
+	if fault == nil && len(req.Body) > largeBody && req.Given && r.opts.Authorize != nil {
+		own := *q // the lane's is for the next request
+		go func() {
+			fault := r.authorize(&own)
+			l.Post(func() { lane.admit(&own, caller, fault) })
+		}()
+		return
 	}
-	if err := r.authorize(ctx, q.endpoint); err != nil {
-		return err
+	if fault == nil {
+		fault = r.authorize(q)
 	}
-	if !q.parseHeaders(h.RawHeaders()) {
-		return errValidation("A header of the request is there twice.")
-	}
-	if fault := q.check(); fault != "" {
-		return errValidation(fault)
-	}
-	if err := q.refuse(); err != nil {
-		return err
-	}
-	return r.invoke(ctx, &q, id)
+	lane.admit(q, caller, fault)
+}
+
+// request is memory for the request that is being begun.
+func (l *lane) request(req Request) *request {
+	l.begun = request{Request: req}
+	return &l.begun
 }
 
 // authorize comes before anything is told about the endpoint, even that there is none.
-func (r *Router) authorize(ctx *fasthttp.RequestCtx, name []byte) error {
+func (r *Router) authorize(q *request) error {
 	if r.opts.Authorize == nil {
 		return nil
 	}
-	if ep := r.table.Load().endpoints[string(name)]; ep != nil {
-		return r.opts.Authorize(ctx, ep.name)
+	name := gnomon.EndpointName("")
+	if ep := r.table.Load().endpoints[string(q.endpoint)]; ep != nil {
+		name = ep.name
+	} else {
+		name = gnomon.EndpointName(q.endpoint)
 	}
-	return r.opts.Authorize(ctx, gnomon.EndpointName(name))
+	return r.opts.Authorize(q.Head, q.Body, name)
 }
 
-// refuse says no to members that only mean something to kinds of endpoints that there are none of here.
-func (q *request) refuse() error {
-	switch {
-	case len(q.values[fieldTargetModel]) > 0:
-		return errValidation("Target model header is set on the request, but endpoint " + string(q.endpoint) + " is not a multi-model endpoint.")
-	case len(q.values[fieldTargetContainer]) > 0:
-		return errValidation("Target container header is set on the request, but endpoint " + string(q.endpoint) + " is not a multi-container endpoint.")
-	case len(q.values[fieldComponent]) > 0:
-		return errValidation("Inference component name header is set on the request, but endpoint " + string(q.endpoint) + " has no inference components.")
-	case len(q.values[fieldExplanations]) > 0:
-		return errValidation("Enable explanations header is set on the request, but endpoint " + string(q.endpoint) + " has no explainer configured.")
+// admit answers a request with what is wrong with it, or has it invoke a model.
+func (l *lane) admit(q *request, caller Caller, fault error) {
+	if fault == nil {
+		fault = q.fault()
 	}
-	return nil
+	if fault == nil {
+		fault = l.invoke(q, caller)
+	}
+	if fault != nil {
+		l.refuse(caller, q.ID, fault)
+	}
+}
+
+// refuse answers with an error.
+func (l *lane) refuse(caller Caller, id []byte, err error) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		l.router.log.Error("invoke", "request", string(id), "error", err)
+		e = errInternal()
+	}
+	l.fields = e.appendFields(l.fields[:0])
+	caller.Answer(e.Status, l.fields, e.json())
 }
 
 // A route is where one request goes.
@@ -83,17 +96,18 @@ type route struct {
 
 // find picks a variant and claims an instance of it, other than avoid. The table may be replaced meanwhile, and its
 // instances retired: then what the new one says holds.
-func (r *Router) find(q *request, x float64, avoid *instance) (route, error) {
+func (x *exchange) find(avoid *instance) (route, error) {
+	r := x.lane.router
 	for {
 		t := r.table.Load()
-		ep := t.endpoints[string(q.endpoint)]
+		ep := t.endpoints[string(x.endpoint)]
 		if ep == nil {
-			return route{}, r.errNoEndpoint(q.endpoint)
+			return route{}, r.errNoEndpoint(x.endpoint)
 		}
-		v := ep.pick(x)
-		if target := q.values[fieldTargetVariant]; len(target) > 0 {
-			if v = ep.variant(target); v == nil {
-				return route{}, errValidation("Variant " + string(target) + " is not a production variant of endpoint " + string(ep.name) + ".")
+		v := ep.pick(x.share)
+		if len(x.target) > 0 {
+			if v = ep.variant(x.target); v == nil {
+				return route{}, errValidation("Variant " + string(x.target) + " is not a production variant of endpoint " + string(ep.name) + ".")
 			}
 		}
 		if v == nil {
@@ -108,70 +122,94 @@ func (r *Router) find(q *request, x float64, avoid *instance) (route, error) {
 	}
 }
 
-// invoke asks a model and makes its answer the caller's.
-func (r *Router) invoke(ctx *fasthttp.RequestCtx, q *request, id []byte) error {
-	x := r.exchanges.get()
-	defer x.release()
-	x.take(&ctx.Request)
-	x.id = append(x.id, id...)
-	x.head = q.appendHead(x.head, id, len(x.body))
+// invoke asks a model.
+func (l *lane) invoke(q *request, caller Caller) error {
+	x := l.exchange()
+	x.take(q.Body, q.Given)
+	x.id = append(x.id, q.ID...)
+	x.head = q.appendHead(x.head, q.ID, len(x.body))
+	x.endpoint = append(x.endpoint, q.endpoint...)
+	x.target = append(x.target, q.values[fieldTargetVariant]...)
+	x.caller, x.stream, x.share, x.began = caller, q.stream, rand.Float64(), time.Now()
 
-	share, now := rand.Float64(), time.Now()
-	to, err := r.find(q, share, nil)
+	to, err := x.find(nil)
 	if err != nil {
 		if to.v != nil {
-			to.recorder(now).Record(gnomon.Leg{Started: now, Overhead: time.Since(ctx.Time()), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body)})
+			to.recorder(x.began).Record(gnomon.Leg{
+				Started: x.began, Overhead: time.Since(x.began), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body),
+			})
 		}
+		x.release()
 		return err
 	}
-	to = r.ask(x, q, share, now, to)
-	defer to.in.release()
-	c := &x.call
-	to.recorder(now).Record(c.leg(time.Since(ctx.Time()) - c.took))
-	if c.fault != gnomon.NoFault || c.answer.StatusCode() > 299 {
-		return r.errModel(to.ep.name, c)
-	}
-	answer(&ctx.Response, &x.answer, to.v.name)
+	x.to = to
+	x.ask()
 	return nil
 }
 
-// ask has x answered, if need be by another instance than the one that is claimed: one that cannot be connected to
-// has seen nothing of the request. It returns the route that was taken in the end, with its claim.
-func (r *Router) ask(x *exchange, q *request, share float64, now time.Time, to route) route {
-	mirrored := false
-	for tried := 1; ; tried++ {
-		x.call = call{
-			in: to.in, pool: &to.in.production, x: x, answer: &x.answer,
-			timeout: r.opts.InvocationTimeout, limit: r.opts.MaxAnswer,
+// ask sends the request to the instance that is claimed.
+func (x *exchange) ask() {
+	o := &x.lane.router.opts
+	x.tried++
+	g := &x.leg
+	g.work, g.x, g.pool, g.link = x, x, x.to.in.production[x.lane.loop.Index()], nil
+	g.timeout, g.limit, g.whole = o.InvocationTimeout, int64(o.MaxAnswer), true
+	if x.stream {
+		g.timeout, g.limit, g.whole = o.StreamTimeout, maxStream, false
+	}
+	g.fault, g.fresh, g.paused, g.unwanted, g.started = gnomon.NoFault, false, false, false, time.Time{}
+	g.start()
+}
+
+// sent implements [work]. Copies come after production's request is on its way, so that it has the head start.
+func (x *exchange) sent() {
+	if !x.offered {
+		x.offered = true
+		x.to.offer(x)
+	}
+}
+
+// ended implements [work]. An instance that cannot be connected to has seen nothing of the request: another is asked.
+func (x *exchange) ended(unreached bool) {
+	x.sent()
+	if unreached && x.tried < maxInstances {
+		if next, err := x.find(x.to.in); err == nil {
+			x.to.in.release()
+			x.to = next
+			x.ask()
+			return
 		}
-		sent := x.call.send()
-		if !mirrored {
-			mirrored = true
-			// After production's request is on its way, so that it has the head start.
-			to.offer(x, now)
-		}
-		if sent {
-			x.call.receive()
-			return to
-		}
-		if x.call.fault != gnomon.FaultConnection || tried == maxInstances {
-			return to
-		}
-		next, err := r.find(q, share, to.in)
-		if err != nil {
-			return to
-		}
-		to.in.release()
-		to = next
+	}
+	g := &x.leg
+	x.recorder().Record(x.flow.result(g.result(time.Since(x.began) - g.took)))
+	x.to.in.release()
+	x.answer()
+	x.release()
+}
+
+// answer tells the caller how it went.
+func (x *exchange) answer() {
+	l, g := x.lane, &x.leg
+	switch {
+	case x.flow.began:
+		x.endStream()
+	case g.fault != gnomon.NoFault || g.in.head.Status > 299:
+		l.refuse(x.caller, x.id, l.router.errModel(x.to.ep.name, g))
+	case x.stream: // an answer without a body
+		x.beginStream()
+		x.endStream()
+	default:
+		l.fields = appendFields(l.fields[:0], &g.in.head, x.to.v.name, "Content-Type: ")
+		x.caller.Answer(200, l.fields, g.in.body)
 	}
 }
 
 // tested reports whether requests that take the route are compared with a shadow.
 func (to route) tested() bool { return to.ep.mirror != nil && to.v.tested != nil }
 
-func (to route) offer(x *exchange, now time.Time) {
+func (to route) offer(x *exchange) {
 	if to.tested() {
-		to.ep.mirror.offer(x, now)
+		to.ep.mirror.offer(x)
 	}
 }
 
@@ -183,30 +221,32 @@ func (to route) recorder(began time.Time) gnomon.LegRecorder {
 	return to.v.plain
 }
 
-// The headers of an answer that come from the container.
-var passed = [][2][]byte{
-	{[]byte("X-Amzn-Sagemaker-Custom-Attributes"), []byte("X-Amzn-SageMaker-Custom-Attributes")},
-	{[]byte("X-Amzn-Sagemaker-New-Session-Id"), []byte("X-Amzn-SageMaker-New-Session-Id")},
-	{[]byte("X-Amzn-Sagemaker-Closed-Session-Id"), []byte("X-Amzn-SageMaker-Closed-Session-Id")},
+// The header lines of an answer that come from the container, as it names them in lower case.
+var passed = []struct{ name, line string }{
+	{"x-amzn-sagemaker-custom-attributes", "X-Amzn-SageMaker-Custom-Attributes: "},
+	{"x-amzn-sagemaker-new-session-id", "X-Amzn-SageMaker-New-Session-Id: "},
+	{"x-amzn-sagemaker-closed-session-id", "X-Amzn-SageMaker-Closed-Session-Id: "},
 }
 
-var headerVariant = []byte("x-Amzn-Invoked-Production-Variant")
-
-// answer hands the model's answer over. The body is not copied: the buffers change places.
-func answer(resp, from *fasthttp.Response, variant string) {
-	if t := from.Header.ContentType(); len(t) > 0 {
-		resp.Header.SetContentTypeBytes(t)
-	}
-	resp.Header.SetCanonical(headerVariant, []byte(variant))
-	for _, h := range passed {
-		if v := from.Header.PeekCanonical(h[0]); len(v) > 0 {
-			resp.Header.SetCanonical(h[1], v)
+// appendFields appends the header lines of a good answer. The content type stands behind what contentType says.
+func appendFields(dst []byte, head *http1.Response, variant, contentType string) []byte {
+	for block := head.Header; len(block) > 2; {
+		var name, value []byte
+		name, value, block = http1.Next(block)
+		switch {
+		case len(name) == len("content-type") && http1.EqualFold(name, "content-type"):
+			dst = appendLine(dst, contentType, value)
+		case len(name) > len("x-amzn-sagemaker-") && name[0]|0x20 == 'x':
+			for _, p := range passed {
+				if http1.EqualFold(name, p.name) {
+					dst = appendLine(dst, p.line, value)
+				}
+			}
 		}
 	}
-	body := from.SwapBody(nil)
-	if cap(body) > keptBody {
-		resp.SetBodyRaw(body) // not to be kept with the connection
-		return
-	}
-	from.SwapBody(resp.SwapBody(body))
+	return append(append(append(dst, "x-Amzn-Invoked-Production-Variant: "...), variant...), "\r\n"...)
+}
+
+func appendLine(dst []byte, name string, value []byte) []byte {
+	return append(append(append(dst, name...), value...), "\r\n"...)
 }

@@ -9,14 +9,15 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"gnomon"
+	"gnomon/http1"
 	"gnomon/router"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/valyala/fasthttp"
 )
 
 // failure is the body of an error.
@@ -64,7 +65,9 @@ func TestInvoke_RefusesInAWSsWords(t *testing.T) {
 		{"wrong method", "GET", path, "", 404, "UnknownOperationException", "The requested operation is not recognized by the service."},
 		{"wrong path", "POST", "/endpoints/e", "", 404, "UnknownOperationException", "The requested operation is not recognized by the service."},
 		{"deeper path", "POST", "/endpoints/a/b/invocations", "", 404, "UnknownOperationException", "The requested operation is not recognized by the service."},
-		{"streaming", "POST", "/endpoints/e/invocations-response-stream", "", 404, "UnknownOperationException", "The requested operation is not recognized by the service."},
+		{"asynchronous", "POST", "/endpoints/e/async-invocations", "", 400, "ValidationError",
+			"Endpoint e is not an asynchronous endpoint: asynchronous inference is not served. Call InvokeEndpoint."},
+		{"stream of an unknown endpoint", "POST", "/endpoints/nope/invocations-response-stream", "", 400, "ValidationError", "Endpoint nope of account 123456789012 not found."},
 		{"bad endpoint name", "POST", "/endpoints/a_b/invocations", "", 400, "ValidationError",
 			"1 validation error detected: Value 'a_b' at 'endpointName' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9](-*[a-zA-Z0-9])*"},
 		{"long endpoint name", "POST", "/endpoints/" + long + "/invocations", "", 400, "ValidationError",
@@ -263,9 +266,12 @@ func TestInvoke_PassesOnlyAWSsHeaders(t *testing.T) {
 }
 
 func TestInvoke_AsksWhetherTheCallerMay(t *testing.T) {
+	var mu sync.Mutex
 	var asked []gnomon.EndpointName
 	verdict := error(&router.Error{Status: 403, Name: "AccessDeniedException", Message: "no"})
-	s := newSystem(t, router.Options{Authorize: func(_ *fasthttp.RequestCtx, e gnomon.EndpointName) error {
+	s := newSystem(t, router.Options{Authorize: func(_ *http1.Request, _ []byte, e gnomon.EndpointName) error {
+		mu.Lock()
+		defer mu.Unlock()
 		asked = append(asked, e)
 		return verdict
 	}})
@@ -276,14 +282,20 @@ func TestInvoke_AsksWhetherTheCallerMay(t *testing.T) {
 			t.Errorf("status %d (-want +got):\n%s", got.status, diff)
 		}
 	}
+	mu.Lock()
 	verdict = errors.New("the key store is on fire")
+	mu.Unlock()
 	if got := s.invoke(t, "x"); got.status != 500 || got.body != `{"__type":"InternalFailure"}` {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
+	mu.Lock()
 	verdict = nil
+	mu.Unlock()
 	if got := s.invoke(t, "x"); got.status != 200 {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if diff := cmp.Diff([]gnomon.EndpointName{"e", "nope", "e", "e"}, asked); diff != "" {
 		t.Errorf("asked about (-want +got):\n%s", diff)
 	}

@@ -1,30 +1,25 @@
 package router
 
 import (
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"gnomon"
-
-	"github.com/valyala/fasthttp"
 )
+
+// maxDials is how many connections to a shadow a lane opens at once: a burst must not overrun its listen backlog.
+const maxDials = 8
 
 // A mirror copies requests to one shadow. It lives as long as its ID is published, whatever else about it changes.
 type mirror struct {
-	opts    *Options
+	router  *Router
 	rec     gnomon.MirrorRecorder
-	memory  *budget
 	route   atomic.Pointer[mirrorRoute]
 	rate    rate
 	breaker breaker
-	queue   chan *exchange
-	workers []*worker
-	started bool // guarded by the router's lock
-	busy    atomic.Int64
-
-	mu     sync.RWMutex // so that nothing can be put into the queue once it is closed
-	closed bool
+	closed  atomic.Bool
+	queues  []*queue // by loop
 }
 
 // A mirrorRoute is what is published about a mirror at one time.
@@ -41,17 +36,21 @@ type mirrorRoute struct {
 
 func newMirror(id gnomon.MirrorID, r *Router) *mirror {
 	m := &mirror{
-		opts:    &r.opts,
+		router:  r,
 		rec:     r.rec.Mirror(id),
-		memory:  &r.memory,
 		breaker: breaker{faultsToOpen: r.opts.BreakerFaults, pause: r.opts.BreakerPause, next: r.opts.BreakerPause},
-		queue:   make(chan *exchange, r.opts.MirrorQueue),
 	}
-	for range r.opts.MirrorWorkers {
-		m.workers = append(m.workers, &worker{mirror: m})
+	n := len(r.lanes)
+	for _, l := range r.lanes {
+		q := &queue{mirror: m, lane: l, capacity: share(r.opts.MirrorQueue, n), workers: share(r.opts.MirrorWorkers, n)}
+		q.drainLater = q.drain
+		m.queues = append(m.queues, q)
 	}
 	return m
 }
+
+// share is one loop's part of what is allowed to all n, and not nothing.
+func share(all, n int) int { return max(1, all/n) }
 
 func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirrorRoute {
 	return &mirrorRoute{
@@ -66,38 +65,13 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 	}
 }
 
-// start begins to work on copies; stop ends it.
-func (m *mirror) start(group *sync.WaitGroup) {
-	m.started = true
-	for _, w := range m.workers {
-		group.Go(w.run)
-	}
-}
-
-// stop takes no more copies, ends those that wait, and gives those under way until then.
+// stop takes no more copies, ends those that wait, and gives those under way until then. It returns when no loop will
+// begin a copy any more.
 func (m *mirror) stop(then time.Time) {
-	m.close()
-	for _, w := range m.workers {
-		w.leash.shorten(then)
+	m.closed.Store(true)
+	for _, q := range m.queues {
+		q.lane.loop.Post(func() { q.stop(then) })
 	}
-	if !m.started {
-		m.workers[0].run() // through copies that nobody else will look at; none is sent any more
-	}
-}
-
-func (m *mirror) close() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.closed {
-		m.closed = true
-		close(m.queue)
-	}
-}
-
-func (m *mirror) stopped() bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.closed
 }
 
 // active reports whether requests are under test.
@@ -107,148 +81,270 @@ func (m *mirrorRoute) active(now time.Time) bool {
 
 // offer accounts for one production request and, if it is in the sample and the shadow can take it, puts a copy into
 // the queue. It never waits.
-func (m *mirrorRoute) offer(x *exchange, now time.Time) {
+func (m *mirrorRoute) offer(x *exchange) {
 	m.rec.Begin()
-	if b := m.admit(x, now); b != "" {
+	if b := m.admit(x); b != "" {
 		m.rec.End(b)
 	}
 }
 
 // admit returns the bucket of a request that is not copied, and an empty one for a copy that waits in the queue.
-func (m *mirrorRoute) admit(x *exchange, now time.Time) gnomon.Bucket {
+func (m *mirrorRoute) admit(x *exchange) gnomon.Bucket {
 	switch {
-	case !m.active(now):
+	case !m.active(x.began):
 		return gnomon.BucketStopped
 	case !m.sampler.contains(x.id):
 		return gnomon.BucketSampledOut
-	case len(x.body) > m.opts.MaxShadowBody:
+	case len(x.body) > m.router.opts.MaxShadowBody:
 		return gnomon.BucketTooLarge
 	case len(m.shadow.instances) == 0:
 		return gnomon.BucketShadowNotReady
 	}
-	ok, probe := m.breaker.allow(now)
+	ok, probe := m.breaker.allow(x.began)
 	if !ok {
 		return gnomon.BucketShadowNotReady
 	}
-	b := m.enqueue(x, now, probe)
+	b := m.enqueue(x, probe)
 	if b != "" && probe {
 		m.breaker.abandon()
 	}
 	return b
 }
 
-func (m *mirrorRoute) enqueue(x *exchange, now time.Time, probe bool) gnomon.Bucket {
-	if !m.rate.allow(now, m.maxRate) {
-		return gnomon.BucketRateCapped
-	}
-	size := int64(len(x.body))
-	if !m.memory.take(size) {
-		return gnomon.BucketQueueFull
-	}
-	x.probe = probe
-	x.retain()
-	b := m.push(x)
-	if b != "" {
-		x.release()
-		m.memory.give(size)
-	}
-	return b
-}
-
-func (m *mirror) push(x *exchange) gnomon.Bucket {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.closed {
-		return gnomon.BucketStopped
-	}
-	select {
-	case m.queue <- x:
-		return ""
-	default:
-		return gnomon.BucketQueueFull
-	}
-}
-
-// A worker sends copies, one at a time.
-type worker struct {
-	*mirror
-	leash  leash
-	answer fasthttp.Response
-}
-
-func (w *worker) run() {
-	for x := range w.queue {
-		w.busy.Add(1)
-		b := w.copy(x)
-		w.busy.Add(-1)
-		w.memory.give(int64(len(x.body)))
-		x.release()
-		w.rec.End(b)
-	}
-}
-
-// copy sends one copy and returns its bucket.
-func (w *worker) copy(x *exchange) gnomon.Bucket {
-	b, sent := w.hold(x)
-	if x.probe && !sent {
-		w.breaker.abandon()
-	}
-	return b
-}
-
-// hold claims an instance for the copy and sends it there; it reports false if the shadow got to see nothing.
-func (w *worker) hold(x *exchange) (b gnomon.Bucket, sent bool) {
-	now, route := time.Now(), w.route.Load()
-	if w.stopped() || !route.active(now) {
-		return gnomon.BucketStopped, false
-	}
-	if !x.probe && w.breaker.open.Load() {
-		return gnomon.BucketShadowNotReady, false
-	}
-	in := route.shadow.claim(w.opts.MaxInFlight, nil)
-	if in == nil {
-		return gnomon.BucketShadowNotReady, false
-	}
-	defer in.release()
-	return w.send(x, in, route.shadow.plain)
-}
-
-func (w *worker) send(x *exchange, in *instance, rec gnomon.LegRecorder) (b gnomon.Bucket, sent bool) {
-	c := call{
-		in: in, pool: &in.shadow, x: x, answer: &w.answer,
-		timeout: w.opts.ShadowTimeout, limit: w.opts.MaxShadowAnswer, memory: w.memory, leash: &w.leash,
-	}
-	answered := c.send() && c.receive()
-	defer w.shed()
+func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
+	q, memory := m.queues[x.lane.loop.Index()], &m.router.memory
 	switch {
-	case c.starved:
-		return gnomon.BucketQueueFull, false
-	case c.fault == gnomon.FaultTimeout && w.stopped():
-		return gnomon.BucketStopped, false
+	case !m.rate.allow(x.began, m.maxRate):
+		return gnomon.BucketRateCapped
+	case m.closed.Load():
+		return gnomon.BucketStopped
+	case len(q.waiting)-q.first >= q.capacity:
+		return gnomon.BucketQueueFull
+	case !memory.take(int64(len(x.body))):
+		return gnomon.BucketQueueFull
 	}
-	rec.Record(c.leg(0))
-	w.breaker.result(answered || c.fault == gnomon.FaultProtocol, x.probe, time.Now())
-	return bucketOf(&c), true
+	x.retain()
+	q.push(x, probe)
+	return ""
 }
 
-// shed empties the worker's answer, and lets go of a large one.
-func (w *worker) shed() {
-	if body := w.answer.SwapBody(nil); cap(body) <= keptBody {
-		w.answer.SwapBody(body[:0])
-	}
-	w.answer.Reset()
+// A queue is one lane's copies for a shadow.
+type queue struct {
+	mirror   *mirror
+	lane     *lane
+	capacity int // waiting
+	workers  int // under way
+
+	waiting    []waiting // from first on
+	first      int
+	busy       []*copied
+	pool       *pool // of the copy that was sent last
+	draining   bool  // drain will be called
+	drainLater func()
+	until      time.Time // when what is under way ends; zero: by itself
+
+	length, working atomic.Int64 // for onlookers
 }
 
-func bucketOf(c *call) gnomon.Bucket {
-	switch c.fault {
+type waiting struct {
+	x     *exchange
+	probe bool // it is the breaker's
+}
+
+// push adds a copy. It is sent when production's requests of this turn of the loop have been.
+func (q *queue) push(x *exchange, probe bool) {
+	if q.first > 0 && len(q.waiting) == cap(q.waiting) {
+		n := copy(q.waiting, q.waiting[q.first:])
+		clear(q.waiting[n:])
+		q.waiting, q.first = q.waiting[:n], 0
+	}
+	q.waiting = append(q.waiting, waiting{x, probe})
+	q.length.Add(1)
+	q.drainSoon()
+}
+
+func (q *queue) drainSoon() {
+	if !q.draining {
+		q.draining = true
+		q.lane.loop.Later(q.drainLater)
+	}
+}
+
+func (q *queue) pop() (waiting, bool) {
+	if q.first == len(q.waiting) {
+		return waiting{}, false
+	}
+	w := q.waiting[q.first]
+	q.waiting[q.first] = waiting{}
+	if q.first++; q.first == len(q.waiting) {
+		q.waiting, q.first = q.waiting[:0], 0
+	}
+	q.length.Add(-1)
+	return w, true
+}
+
+// drain sends as many copies as may be under way.
+func (q *queue) drain() {
+	q.draining = false
+	for len(q.busy) < q.workers {
+		w, ok := q.pop()
+		if !ok {
+			return
+		}
+		if b := q.send(w); b != "" {
+			q.end(w.x, b)
+		} else if q.pool.dialing >= maxDials {
+			return // the next had better wait for one of these connections
+		}
+	}
+}
+
+// send begins to send a copy, or returns its bucket if that is not to be.
+func (q *queue) send(w waiting) gnomon.Bucket {
+	b, in := q.claim(w)
+	if b != "" {
+		if w.probe {
+			q.mirror.breaker.abandon()
+		}
+		return b
+	}
+	c := q.lane.copied()
+	c.queue, c.x, c.in, c.probe, c.place = q, w.x, in, w.probe, len(q.busy)
+	c.rec = q.mirror.route.Load().shadow.plain
+	q.busy = append(q.busy, c)
+	q.working.Add(1)
+	q.pool = in.shadow[q.lane.loop.Index()]
+	c.start()
+	return ""
+}
+
+func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
+	m, route := q.mirror, q.mirror.route.Load()
+	if m.closed.Load() || !route.active(time.Now()) {
+		return gnomon.BucketStopped, nil
+	}
+	if !w.probe && m.breaker.open.Load() {
+		return gnomon.BucketShadowNotReady, nil
+	}
+	in := route.shadow.claim(m.router.opts.MaxInFlight, nil)
+	if in == nil {
+		return gnomon.BucketShadowNotReady, nil
+	}
+	return "", in
+}
+
+// end puts a copy into its bucket.
+func (q *queue) end(x *exchange, b gnomon.Bucket) {
+	q.mirror.router.memory.give(int64(len(x.body)))
+	x.release()
+	q.mirror.rec.End(b)
+}
+
+// stop ends what waits, and what is under way by then.
+func (q *queue) stop(then time.Time) {
+	q.until = then
+	for w, ok := q.pop(); ok; w, ok = q.pop() {
+		if w.probe {
+			q.mirror.breaker.abandon()
+		}
+		q.end(w.x, gnomon.BucketStopped)
+	}
+	for _, c := range slices.Clone(q.busy) {
+		c.leg.shorten(then)
+	}
+}
+
+// A copied is a copy under way.
+type copied struct {
+	queue *queue
+	x     *exchange
+	in    *instance // claimed
+	rec   gnomon.LegRecorder
+	probe bool
+	place int // among the busy ones
+	leg   leg
+	flow  flow
+}
+
+func (c *copied) start() {
+	o, g := &c.queue.mirror.router.opts, &c.leg
+	g.x, g.pool = c.x, c.queue.pool
+	g.timeout, g.limit, g.deadline = o.ShadowTimeout, int64(o.MaxShadowAnswer), c.queue.until
+	if c.x.stream {
+		g.timeout = o.StreamTimeout
+	}
+	g.start()
+}
+
+// sent implements [work].
+func (c *copied) sent() {
+	if c.queue.length.Load() > 0 {
+		c.queue.drainSoon() // those that waited for a connection
+	}
+}
+
+// part implements [work].
+func (c *copied) part([]byte) bool {
+	if c.x.stream {
+		c.flow.note()
+	}
+	return true
+}
+
+// ended implements [work].
+func (c *copied) ended(bool) {
+	q, g := c.queue, &c.leg
+	b := c.bucket()
+	if b == gnomon.BucketStopped {
+		if c.probe {
+			q.mirror.breaker.abandon()
+		}
+	} else {
+		c.rec.Record(c.flow.result(g.result(0)))
+		q.mirror.breaker.result(g.fault == gnomon.NoFault || g.fault == gnomon.FaultProtocol, c.probe, time.Now())
+	}
+	c.in.release()
+	q.free(c)
+	q.end(c.x, b)
+	c.reuse()
+	if q.length.Load() > 0 {
+		q.drainSoon()
+	}
+}
+
+// free takes c from the busy ones; the last takes its place.
+func (q *queue) free(c *copied) {
+	last := len(q.busy) - 1
+	q.busy[c.place] = q.busy[last]
+	q.busy[c.place].place = c.place
+	q.busy[last] = nil
+	q.busy = q.busy[:last]
+	q.working.Add(-1)
+}
+
+func (c *copied) reuse() {
+	l := c.queue.lane
+	*c = copied{leg: c.leg.emptied()}
+	c.leg.work = c
+	if len(l.copies) < maxSpare {
+		l.copies = append(l.copies, c)
+	}
+}
+
+// bucket is where the copy ends. One that was cut off because its mirror stopped tells nothing of the shadow.
+func (c *copied) bucket() gnomon.Bucket {
+	switch c.leg.fault {
 	case gnomon.FaultTimeout:
+		if c.queue.mirror.closed.Load() {
+			return gnomon.BucketStopped
+		}
 		return gnomon.BucketShadowTimeout
 	case gnomon.FaultConnection:
 		return gnomon.BucketShadowUnreachable
 	case gnomon.FaultProtocol:
 		return gnomon.BucketShadowError
 	}
-	if s := c.answer.StatusCode(); s < 200 || s > 299 {
+	if s := c.leg.in.head.Status; s < 200 || s > 299 {
 		return gnomon.BucketShadowError
 	}
 	return gnomon.BucketMirrored

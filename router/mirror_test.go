@@ -168,7 +168,7 @@ func (b *buckets) watch(t *testing.T) (stop func()) {
 }
 
 func TestMirror_AccountsForEveryRequestAtEveryInstant(t *testing.T) {
-	s := newSystem(t, router.Options{MirrorQueue: 8, MirrorWorkers: 2, MaxShadowBody: 100, BreakerFaults: 3, BreakerPause: 5 * time.Millisecond})
+	s := newSystemOn(t, router.Options{MirrorQueue: 8, MirrorWorkers: 2, MaxShadowBody: 100, BreakerFaults: 3, BreakerPause: 5 * time.Millisecond}, 2)
 	s.Publish(mirrored(routes(model(t, echo)), 0.7, flaky(t)))
 	m := s.counts.mirror("m")
 	stop := m.watch(t)
@@ -328,16 +328,17 @@ func TestMirror_BreakerSparesAShadowThatIsGone(t *testing.T) {
 	}
 }
 
-func TestMirror_AnswersHaveAMemoryBudget(t *testing.T) {
-	huge := model(t, func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1<<20)) })
+func TestMirror_BodiesHaveAMemoryBudget(t *testing.T) {
+	shadow, entered, release := stuck(t)
 	s := newSystem(t, router.Options{MirrorMemory: 100 << 10})
-	s.Publish(mirrored(routes(model(t, echo)), 1, huge))
-	for range 3 {
-		s.invoke(t, "x")
-	}
+	s.Publish(mirrored(routes(model(t, echo)), 1, shadow))
 	m := s.counts.mirror("m")
+	s.invoke(t, strings.Repeat("x", 60<<10))
+	<-entered
+	s.invoke(t, strings.Repeat("x", 60<<10))
+	release()
 	m.wait(t)
-	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 3}, m.tally()); diff != "" {
+	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 1, gnomon.BucketMirrored: 1}, m.tally()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	eventually(t, "the memory is given back", func() bool { return s.Stats().MirrorMemory == 0 })

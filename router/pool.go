@@ -1,200 +1,159 @@
 package router
 
 import (
-	"bufio"
 	"errors"
-	"net"
-	"sync"
+	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"gnomon/reactor"
 )
 
-// A pool keeps the connections to one instance.
+// A pool keeps one lane's connections to an instance.
 type pool struct {
-	address        string
-	connectTimeout time.Duration
-	maxIdle        int
-	open           atomic.Int64
+	in      *instance
+	lane    *lane
+	idle    []*link // the one used last is at the end
+	dialing int
+	closed  bool
 
-	mu     sync.Mutex
-	idle   []*conn // the one used last is at the end
-	closed bool
+	open, unused atomic.Int64 // for onlookers
 }
 
-// get returns a connection on which nothing is under way. If fresh is set, it is a new one.
-func (p *pool) get(fresh bool) (*conn, error) {
-	for !fresh {
-		c := p.pop()
-		if c == nil {
-			break
+// pop returns an idle link on which nothing is under way, or nil.
+func (p *pool) pop() *link {
+	for n := len(p.idle); n > 0; n = len(p.idle) {
+		k := p.idle[n-1]
+		p.idle[n-1] = nil
+		p.idle = p.idle[:n-1]
+		p.unused.Add(-1)
+		// The model may have closed the connection, or have said something that nobody asked for. Such an answer would
+		// be taken for the next caller's.
+		if k.conn.Quiet() {
+			k.state = linkBusy
+			return k
 		}
-		if c.quiet() {
-			c.reused = true
-			return c, nil
-		}
-		c.drop()
+		k.drop()
 	}
-	nc, err := net.DialTimeout("tcp", p.address, p.connectTimeout)
-	if err != nil {
-		return nil, err
-	}
-	p.open.Add(1)
-	return newConn(nc, p), nil
+	return nil
 }
 
-func (p *pool) pop() *conn {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n == 0 {
-		return nil
+// put keeps k for the next leg.
+func (p *pool) put(k *link) {
+	if p.closed || len(p.idle) >= p.lane.router.opts.MaxIdleConnections {
+		k.drop()
+		return
 	}
-	c := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
-	return c
+	k.state = linkIdle
+	p.idle = append(p.idle, k)
+	p.unused.Add(1)
+	k.conn.Expire(time.Now().Add(p.lane.router.opts.IdleTimeout))
 }
 
-// put keeps c for the next call.
-func (p *pool) put(c *conn) {
-	p.mu.Lock()
-	keep := !p.closed && len(p.idle) < p.maxIdle
-	if keep {
-		p.idle = append(p.idle, c)
-	}
-	p.mu.Unlock()
-	if !keep {
-		c.drop()
+// forget takes an idle link out.
+func (p *pool) forget(k *link) {
+	if i := slices.Index(p.idle, k); i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+		p.unused.Add(-1)
 	}
 }
 
-// sweep closes connections that have been idle since before t.
-func (p *pool) sweep(t time.Time) {
-	p.mu.Lock()
-	n := 0
-	for n < len(p.idle) && p.idle[n].used.Before(t) {
-		n++
-	}
-	old := append([]*conn(nil), p.idle[:n]...)
-	p.idle = append(p.idle[:0], p.idle[n:]...)
-	p.mu.Unlock()
-	for _, c := range old {
-		c.drop()
-	}
-}
-
-// close closes the idle connections now and all others when they are put back.
+// close closes the idle links now and all others when they are put back.
 func (p *pool) close() {
-	p.mu.Lock()
 	p.closed = true
-	old := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, c := range old {
-		c.drop()
+	for len(p.idle) > 0 {
+		k := p.idle[len(p.idle)-1]
+		p.forget(k)
+		k.drop()
 	}
 }
 
-func (p *pool) idleConnections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.idle)
-}
+var errNoAddress = errors.New("the instance's address is unknown")
 
-// errMemory is what a read returns when the mirrors' memory is used up.
-var errMemory = errors.New("mirror memory used up")
-
-// smallAnswer is what an answer may hold outside the memory budget.
-const smallAnswer = 16 << 10
-
-// A conn is a connection to a model, with the reader that may hold bytes of it.
-type conn struct {
-	net.Conn
-	pool   *pool
-	br     *bufio.Reader
-	raw    syscall.RawConn
-	peek   func(fd uintptr) // kept, since a new closure per call would be a new allocation
-	silent bool             // what peek found
-	reused bool
-	used   time.Time // when the last call began
-
-	// Of the call under way:
-	got     int     // bytes
-	readErr error   // nil: whatever was wrong, it was not the connection
-	memory  *budget // nil: not counted
-	charged int64
-	vec     [3][]byte
-	bufs    net.Buffers
-}
-
-func newConn(nc net.Conn, p *pool) *conn {
-	c := &conn{Conn: nc, pool: p}
-	c.br = bufio.NewReaderSize(c, 4096)
-	if sc, ok := nc.(syscall.Conn); ok {
-		c.raw, _ = sc.SyscallConn() // fails only for a connection that is closed, and that shows at once
+// dial opens a new link for g, which is told when it stands.
+func (p *pool) dial(g *leg) error {
+	if !p.in.address.IsValid() {
+		return errNoAddress
 	}
-	var one [1]byte
-	c.peek = func(fd uintptr) {
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		c.silent = err == syscall.EAGAIN || err == syscall.EWOULDBLOCK
-	}
-	return c
-}
-
-// quiet reports whether the model has neither closed the connection nor said anything that nobody asked for. Such an
-// answer would otherwise be taken for the next caller's.
-func (c *conn) quiet() bool {
-	if c.raw == nil {
-		return false
-	}
-	c.silent = false
-	return c.raw.Control(c.peek) == nil && c.silent
-}
-
-// Read counts, charges and remembers what went wrong.
-func (c *conn) Read(p []byte) (int, error) {
-	if c.memory != nil {
-		if more := int64(c.got+len(p)) - smallAnswer - c.charged; more > 0 {
-			if !c.memory.take(more) {
-				c.readErr = errMemory
-				return 0, errMemory
-			}
-			c.charged += more
-		}
-	}
-	n, err := c.Conn.Read(p)
-	c.got += n
+	k := &link{pool: p, leg: g}
+	conn, err := p.lane.loop.Dial(p.in.address, k)
 	if err != nil {
-		c.readErr = err
+		return err
 	}
-	return n, err
+	conn.Expire(time.Now().Add(p.lane.router.opts.ConnectTimeout))
+	k.conn, g.link = conn, k
+	p.dialing++
+	p.open.Add(1)
+	return nil
 }
 
-// begin prepares c for a call.
-func (c *conn) begin(now time.Time, memory *budget) {
-	c.used, c.got, c.readErr, c.memory = now, 0, nil, memory
+// A link is one connection to a model.
+type link struct {
+	pool  *pool
+	conn  *reactor.Conn
+	state linkState
+	left  bool // the model has closed its side: what it sent before may still be there to read
+	leg   *leg // under way; nil: none
 }
 
-// settle gives back what the call has charged.
-func (c *conn) settle() {
-	if c.charged > 0 {
-		c.memory.give(c.charged)
-		c.charged = 0
+type linkState uint8
+
+const (
+	linkDialing linkState = iota
+	linkBusy
+	linkIdle
+)
+
+// Ready implements [reactor.Handler].
+func (k *link) Ready(e reactor.Events) {
+	k.left = k.left || e&reactor.Left != 0
+	switch k.state {
+	case linkIdle:
+		k.pool.forget(k)
+		k.drop()
+	case linkDialing:
+		k.dialled(k.conn.Connected())
+	case linkBusy:
+		k.leg.ready(e)
 	}
 }
 
-// write sends the parts in one go, without copying them together.
-func (c *conn) write(line, head, body []byte) error {
-	c.vec = [3][]byte{line, head, body}
-	c.bufs = c.vec[:]
-	_, err := c.bufs.WriteTo(c.Conn)
-	c.vec = [3][]byte{}
-	return err
+// Expired implements [reactor.Handler].
+func (k *link) Expired() {
+	switch k.state {
+	case linkIdle:
+		k.pool.forget(k)
+		k.drop()
+	case linkDialing:
+		k.dialled(errors.New("not connected in time"))
+	case linkBusy:
+		k.leg.expired()
+	}
 }
 
-func (c *conn) drop() {
-	c.settle()
-	c.pool.open.Add(-1)
-	c.Conn.Close()
+// dialled goes on with the leg that waits for the connection.
+func (k *link) dialled(err error) {
+	if errors.Is(err, reactor.ErrAgain) {
+		return
+	}
+	k.pool.dialing--
+	k.state = linkBusy
+	if err != nil {
+		g := k.leg
+		g.lose()
+		g.unreached()
+		return
+	}
+	k.leg.begin()
+}
+
+// drop closes the connection.
+func (k *link) drop() {
+	if k.state == linkDialing {
+		k.pool.dialing--
+		k.state = linkBusy
+	}
+	k.leg = nil
+	k.pool.open.Add(-1)
+	k.conn.Close()
 }

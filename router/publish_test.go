@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gnomon"
+	"gnomon/reactor"
 	"gnomon/router"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +29,7 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 		}))
 	}
 	shadow := model(t, echo)
-	s := newSystem(t, router.Options{})
+	s := newSystemOn(t, router.Options{}, 2)
 	publish := func(round int) {
 		at := round % 4
 		gone[at].Store(false)
@@ -160,41 +161,38 @@ func TestPublish_StopsTheCopiesOfAMirrorThatIsGone(t *testing.T) {
 func TestRun_EndsWithEveryCopyInABucket(t *testing.T) {
 	address, entered, _ := stuck(t)
 	c := newCounts()
-	r := router.New(router.Options{MirrorWorkers: 1, MirrorGrace: 20 * time.Millisecond}, c, slog.New(slog.DiscardHandler))
+	group, err := reactor.NewGroup(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looping, endLoops := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	loops.Go(func() { group.Run(looping) })
+	defer loops.Wait()
+	defer endLoops()
+	r := router.New(router.Options{MirrorWorkers: 1, MirrorGrace: 20 * time.Millisecond}, group, c, slog.New(slog.DiscardHandler))
 	r.Publish(mirrored(routes(frugal(t)), 1, address))
-	caller := newCaller()
-	caller.call(t, r) // before Run, the copy waits
+	caller := newCaller(t, r, group.Loops()[0])
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
+	caller.call(t)
 	<-entered
-	caller.call(t, r)
+	caller.call(t) // its copy waits
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	caller.call(t, r) // after it, nothing is copied
+	caller.call(t) // after it, nothing is copied
 	r.Publish(mirrored(routes(frugal(t)), 1, address))
-	caller.call(t, r)
+	caller.call(t)
 	other := mirrored(routes(frugal(t)), 1, address)
 	other.Endpoints[0].Mirror.ID = "m2"
 	r.Publish(other)
-	caller.call(t, r)
+	caller.call(t)
 	for id, n := range map[gnomon.MirrorID]int64{"m": 4, "m2": 1} {
 		if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketStopped: n}, c.mirror(id).tally()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
-	}
-}
-
-func TestPublish_StopsTheCopiesOfAMirrorThatNeverRan(t *testing.T) {
-	c := newCounts()
-	r := router.New(router.Options{}, c, slog.New(slog.DiscardHandler))
-	main := frugal(t)
-	r.Publish(mirrored(routes(main), 1, frugal(t)))
-	newCaller().call(t, r)
-	r.Publish(routes(main))
-	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketStopped: 1}, c.mirror("m").tally()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gnomon/http1"
 )
 
 // The header fields of InvokeEndpoint.
@@ -20,6 +22,7 @@ const (
 	fieldTargetContainer
 	fieldExplanations
 	fieldComponent
+	fieldStreamAccept // stands for fieldAccept in a request for a stream
 	fields
 )
 
@@ -58,63 +61,121 @@ var known = [fields]field{
 	fieldTargetContainer:  {"x-amzn-sagemaker-target-container-hostname", "", "targetContainerHostname", 0, 63, name},
 	fieldExplanations:     {"x-amzn-sagemaker-enable-explanations", "", "enableExplanations", 1, 64, ascii},
 	fieldComponent:        {"x-amzn-sagemaker-inference-component", "", "inferenceComponentName", 0, 63, name},
+	fieldStreamAccept:     {"x-amzn-sagemaker-accept", "", "accept", 0, 1024, ascii},
 }
 
 var endpointName = field{member: "endpointName", min: 1, max: 63, pattern: name}
 
-// A request is what InvokeEndpoint says beside its body. The slices are of the buffers it was read from; nil is absent.
+// A request is what an invocation says beside its body. The slices are of the buffers it was read from; nil is absent.
 type request struct {
+	Request
 	endpoint []byte
+	stream   bool // the answer is wanted as a stream
+	async    bool // it is wanted in a file, some time
 	values   [fields][]byte
+	twice    bool // a field is there more than once
 }
 
-// parsePath takes /endpoints/{name}/invocations apart; a query is nothing to it. It reports false for other paths.
-func parsePath(uri []byte) (endpoint []byte, ok bool) {
+// The operations on an endpoint, by what stands behind its name in the path.
+const (
+	pathInvoke = "/invocations"
+	pathStream = "/invocations-response-stream"
+	pathAsync  = "/async-invocations"
+)
+
+// parsePath takes /endpoints/{name}/{operation} apart; a query is nothing to it. It reports false for other paths.
+func parsePath(uri []byte) (endpoint []byte, operation string, ok bool) {
 	if query := bytes.IndexByte(uri, '?'); query >= 0 {
 		uri = uri[:query]
 	}
 	rest, ok := bytes.CutPrefix(uri, []byte("/endpoints/"))
-	if !ok {
-		return nil, false
+	slash := bytes.IndexByte(rest, '/')
+	if !ok || slash < 0 {
+		return nil, "", false
 	}
-	endpoint, ok = bytes.CutSuffix(rest, []byte("/invocations"))
-	return endpoint, ok && bytes.IndexByte(endpoint, '/') < 0
+	for _, operation := range [...]string{pathInvoke, pathStream, pathAsync} {
+		if string(rest[slash:]) == operation {
+			return rest[:slash], operation, true
+		}
+	}
+	return nil, "", false
 }
 
-// parseHeaders reads the fields from a raw header block. That is what the signature is checked on, and unlike the
-// server's own view it has no trailers in it, which nobody signs. It reports false if a field comes twice.
-func (q *request) parseHeaders(block []byte) bool {
-	for len(block) > 0 {
-		end := bytes.IndexByte(block, '\n')
-		if end < 0 {
-			end = len(block) - 1
-		}
-		line := block[:end+1]
-		block = block[end+1:]
-		colon := bytes.IndexByte(line, ':')
-		if colon < 1 {
+// parse reads the request line and the header. An error is one that needs nobody's permission to be told.
+func (q *request) parse(head *http1.Request) error {
+	var operation string
+	var ok bool
+	if q.endpoint, operation, ok = parsePath(head.Target); !ok || string(head.Method) != "POST" {
+		return errUnknownOperation()
+	}
+	q.stream = operation == pathStream
+	q.async = operation == pathAsync
+	q.parseHeaders(head.Header)
+	return nil
+}
+
+// fault returns what is wrong with the request, if anything is.
+func (q *request) fault() error {
+	if q.async {
+		return errValidation("Endpoint " + string(q.endpoint) + " is not an asynchronous endpoint: asynchronous inference is not served. Call InvokeEndpoint.")
+	}
+	if q.twice {
+		return errValidation("A header of the request is there twice.")
+	}
+	if fault := q.check(); fault != "" {
+		return errValidation(fault)
+	}
+	return q.refuse()
+}
+
+// refuse says no to members that only mean something to kinds of endpoints that there are none of here.
+func (q *request) refuse() error {
+	switch {
+	case len(q.values[fieldTargetModel]) > 0:
+		return errValidation("Target model header is set on the request, but endpoint " + string(q.endpoint) + " is not a multi-model endpoint.")
+	case len(q.values[fieldTargetContainer]) > 0:
+		return errValidation("Target container header is set on the request, but endpoint " + string(q.endpoint) + " is not a multi-container endpoint.")
+	case len(q.values[fieldComponent]) > 0:
+		return errValidation("Inference component name header is set on the request, but endpoint " + string(q.endpoint) + " has no inference components.")
+	case len(q.values[fieldExplanations]) > 0:
+		return errValidation("Enable explanations header is set on the request, but endpoint " + string(q.endpoint) + " has no explainer configured.")
+	}
+	return nil
+}
+
+// parseHeaders reads the fields from a header block.
+func (q *request) parseHeaders(block []byte) {
+	for len(block) > 2 {
+		var name, value []byte
+		name, value, block = http1.Next(block)
+		i := q.fieldOf(name)
+		if i < 0 {
 			continue
 		}
-		if i := fieldOf(line[:colon]); i >= 0 {
-			if q.values[i] != nil {
-				return false
-			}
-			q.values[i] = bytes.Trim(line[colon+1:], " \t\r\n")
-			if q.values[i] == nil {
-				q.values[i] = []byte{}
-			}
+		q.twice = q.twice || q.values[i] != nil
+		if value == nil {
+			value = []byte{}
 		}
+		q.values[i] = value
 	}
-	return true
 }
 
 // fieldOf finds a header's field, or returns -1.
-func fieldOf(header []byte) int {
+func (q *request) fieldOf(header []byte) int {
 	if c := header[0] | 0x20; c != 'x' && c != 'c' && c != 'a' {
 		return -1
 	}
 	for i := range known {
-		if h := known[i].header; len(h) == len(header) && bytes.EqualFold([]byte(h), header) {
+		if h := known[i].header; len(h) == len(header) && http1.EqualFold(header, h) {
+			if i == fieldAccept && q.stream {
+				return -1 // it is about the stream; what the model is to answer with has a name of its own
+			}
+			if i == fieldStreamAccept {
+				if !q.stream {
+					return -1
+				}
+				return fieldAccept
+			}
 			return i
 		}
 	}

@@ -1,10 +1,13 @@
-// Package router answers InvokeEndpoint: it finds the endpoint, picks a variant and an instance, asks the model, and
-// copies a sample of the requests to a shadow without production ever noticing.
+// Package router answers InvokeEndpoint and InvokeEndpointWithResponseStream: it finds the endpoint, picks a variant and
+// an instance, asks the model, and copies a sample of the requests to a shadow without production ever noticing.
 //
-// Start at [Router.Serve] in invoke.go, which is one request from its first line to its answer. table.go turns published
+// Start at [Router.Begin] in invoke.go, which is one request from its first line to its answer. table.go turns published
 // [gnomon.Routes] into what a request looks things up in; instance.go is claim-then-serve, by which an instance can be let
-// go of for certain; call.go and pool.go are one leg, which is one request to one model; mirror.go and those beside it
-// are everything that is the shadow's own.
+// go of for certain; leg.go is one request to one model, with pool.go for its connection and incoming.go for what comes
+// back; mirror.go and those beside it are everything that is the shadow's own; stream.go is a streamed answer.
+//
+// Everything happens on the loops of package reactor: nothing waits, and what belongs to a request is touched by one
+// goroutine only (lane.go).
 //
 // The package knows nothing of SQL, of operations of the control plane, or of what is done with the numbers it records.
 package router
@@ -13,13 +16,15 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"gnomon"
-
-	"github.com/valyala/fasthttp"
+	"gnomon/http1"
+	"gnomon/reactor"
 )
 
 // A Recorder takes the numbers. Both methods are called by [Router.Publish] only, and more than once for the same name:
@@ -34,22 +39,24 @@ type Options struct {
 	Partition gnomon.Partition // shows in messages and ARNs
 
 	// Authorize says whether the request may invoke the endpoint, which may not exist. An error that is an [*Error]
-	// is answered as it is, any other as InternalFailure. A nil Authorize lets everyone.
-	Authorize func(*fasthttp.RequestCtx, gnomon.EndpointName) error
+	// is answered as it is, any other as InternalFailure. A nil Authorize lets everyone. It is called on loops, and from
+	// other goroutines for requests with large bodies.
+	Authorize func(head *http1.Request, body []byte, endpoint gnomon.EndpointName) error
 
 	InvocationTimeout  time.Duration // for a model to answer, from when the request is written; 60 s
+	StreamTimeout      time.Duration // for a streamed answer, from beginning to end; 8 min
 	ConnectTimeout     time.Duration // for a model to take a connection; 250 ms
 	MaxAnswer          int           // bytes of a production answer's body; 25 MiB
 	MaxInFlight        int           // requests under way per instance; 1024
-	MaxIdleConnections int           // kept per instance; 256
+	MaxIdleConnections int           // kept per instance and loop; 256
 	IdleTimeout        time.Duration // for which an unused connection to a model is kept; 60 s
 
 	ShadowTimeout   time.Duration // for a shadow to answer; 60 s
 	MaxShadowBody   int           // bytes of a request that is still copied; 25 MiB
 	MaxShadowAnswer int           // bytes of a shadow's answer; 8 MiB
-	MirrorQueue     int           // copies waiting per mirror; 1024
-	MirrorWorkers   int           // copies under way per mirror; 64
-	MirrorMemory    int64         // bytes of all copies and their answers, over all mirrors; 256 MiB
+	MirrorQueue     int           // copies waiting per mirror, at least one per loop; 1024
+	MirrorWorkers   int           // copies under way per mirror, at least one per loop; 64
+	MirrorMemory    int64         // bytes of all copies, over all mirrors; 256 MiB
 	MirrorGrace     time.Duration // for copies under way when their mirror is taken away; 5 s
 	BreakerFaults   int           // in a row, after which a shadow gets no more copies for a while; 20
 	BreakerPause    time.Duration // that while at first; it doubles up to 30 times this; 1 s
@@ -57,6 +64,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.InvocationTimeout = cmp.Or(o.InvocationTimeout, 60*time.Second)
+	o.StreamTimeout = cmp.Or(o.StreamTimeout, 8*time.Minute)
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 250*time.Millisecond)
 	o.MaxAnswer = cmp.Or(o.MaxAnswer, 25<<20)
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, 1024)
@@ -74,32 +82,33 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A Router routes what was last published. It answers before and after [Router.Run], but copies only during it.
+// A Router routes what was last published. It answers and copies while its loops run.
 type Router struct {
 	opts  Options
 	rec   Recorder
 	log   *slog.Logger
+	lanes []*lane // by loop
 	table atomic.Pointer[table]
 
-	exchanges exchanges
-	memory    budget // of the mirrors
+	memory budget // of the mirrors
 
 	mu        sync.Mutex // publishing, and what only publishing changes
 	instances map[instanceKey]*instance
 	mirrors   map[gnomon.MirrorID]*mirror
-	running   bool
 	ended     bool
-	workers   sync.WaitGroup
 }
 
-// New returns a router that knows no endpoint.
-func New(opts Options, rec Recorder, log *slog.Logger) *Router {
+// New returns a router that knows no endpoint, and works on the loops of the group.
+func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Router {
 	r := &Router{
 		opts:      opts.withDefaults(),
 		rec:       rec,
 		log:       log,
 		instances: make(map[instanceKey]*instance),
 		mirrors:   make(map[gnomon.MirrorID]*mirror),
+	}
+	for _, l := range group.Loops() {
+		r.lanes = append(r.lanes, &lane{router: r, loop: l})
 	}
 	r.memory.limit = r.opts.MirrorMemory
 	r.table.Store(&table{})
@@ -143,62 +152,57 @@ func (r *Router) InFlight(id gnomon.InstanceID) int {
 	return n
 }
 
-// Run works on copies until ctx ends; then those that wait end in the bucket stopped, and those under way have
-// MirrorGrace left. A router runs once.
+// Run keeps house until ctx ends; then copies that wait end in the bucket stopped, and those under way have
+// MirrorGrace left. The loops must run until Run has returned. A router runs once.
 func (r *Router) Run(ctx context.Context) error {
-	r.start()
 	sweep := time.NewTicker(time.Second)
 	defer sweep.Stop()
 	for {
 		select {
 		case <-sweep.C:
-			r.sweep(time.Now())
+			r.sweep()
 		case <-ctx.Done():
 			r.end()
-			r.workers.Wait()
-			r.sweep(time.Now().Add(r.opts.IdleTimeout))
 			return nil
 		}
 	}
 }
 
-func (r *Router) start() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.running = true
-	for _, m := range r.mirrors {
-		m.start(&r.workers)
-	}
-}
-
+// end stops all mirrors and waits until nothing is left of their copies.
 func (r *Router) end() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.running, r.ended = false, true
-	for _, m := range r.mirrors {
+	r.ended = true
+	all := slices.Collect(maps.Values(r.mirrors))
+	for _, m := range all {
 		m.stop(time.Now().Add(r.opts.MirrorGrace))
+	}
+	r.mu.Unlock()
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for limit := time.Now().Add(r.opts.MirrorGrace + time.Second); time.Now().Before(limit); <-look.C {
+		if !slices.ContainsFunc(all, (*mirror).busy) {
+			return
+		}
 	}
 }
 
-// sweep closes connections that nobody has used for long.
-func (r *Router) sweep(now time.Time) {
+// busy reports whether copies wait or are under way.
+func (m *mirror) busy() bool {
+	return slices.ContainsFunc(m.queues, func(q *queue) bool { return q.length.Load()+q.working.Load() > 0 })
+}
+
+// sweep lets go of instances that have left the routes.
+func (r *Router) sweep() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.dropRetired()
-	for _, in := range r.instances {
-		for _, p := range in.pools() {
-			p.sweep(now.Add(-r.opts.IdleTimeout))
-		}
-	}
 }
 
 // dropRetired forgets instances that have left the routes and of which nothing is under way.
 func (r *Router) dropRetired() {
 	for key, in := range r.instances {
 		if in.done() {
-			for _, p := range in.pools() {
-				p.close()
-			}
+			in.close()
 			delete(r.instances, key)
 		}
 	}

@@ -12,12 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gnomon"
+	"gnomon/front"
+	"gnomon/reactor"
 	"gnomon/router"
-
-	"github.com/google/uuid"
-	"github.com/valyala/fasthttp"
 )
 
 // counts is a recorder that only counts.
@@ -111,25 +111,38 @@ type system struct {
 func newSystem(t testing.TB, opts router.Options) *system {
 	t.Helper()
 	opts.Partition = gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "123456789012"}
+	return newSystemOn(t, opts, 1)
+}
+
+// newSystemOn is newSystem on a number of loops, among which queues and workers are shared out.
+func newSystemOn(t testing.TB, opts router.Options, loops int) *system {
+	t.Helper()
+	group, err := reactor.NewGroup(loops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
 	c := newCounts()
-	s := &system{Router: router.New(opts, c, slog.New(slog.DiscardHandler)), counts: c}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { s.Run(ctx) })
+	s := &system{Router: router.New(opts, group, c, log), counts: c}
+	server := front.New(front.Options{Loops: group, Log: log, Control: http.NotFoundHandler(), MaxRuntimeBody: 32 << 20,
+		DrainTimeout: time.Second, Runtime: func(l *reactor.Loop, q front.Request, caller front.Caller) {
+			s.Begin(l, router.Request(q), caller)
+		}})
 	ln := listen(t)
 	s.addr = ln.Addr().String()
-	server := &fasthttp.Server{
-		NoDefaultContentType: true,
-		MaxRequestBodySize:   32 << 20,
-		Handler:              func(ctx *fasthttp.RequestCtx) { s.Serve(ctx, []byte(uuid.NewString())) },
-	}
-	running.Go(func() { server.Serve(ln) })
 	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}}
+	var ends []func()
+	for _, run := range []func(context.Context) error{group.Run, s.Run, func(ctx context.Context) error { return server.Serve(ctx, ln) }} {
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); run(ctx) }()
+		ends = append(ends, func() { cancel(); <-done })
+	}
 	t.Cleanup(func() {
 		s.client.CloseIdleConnections()
-		server.Shutdown()
-		cancel()
-		running.Wait()
+		for i := len(ends) - 1; i >= 0; i-- {
+			ends[i]()
+		}
 	})
 	return s
 }
@@ -177,6 +190,8 @@ func (s *system) do(t testing.TB, method, path, body string, headers ...string) 
 	if err != nil {
 		t.Error(err)
 	}
+	resp.Header.Del("Date")
+	resp.Header.Del("X-Amzn-Requestid")
 	return answer{resp.StatusCode, resp.Header, string(b)}
 }
 

@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Instances    []InstanceStats
 	Mirrors      []MirrorStats
-	MirrorMemory int64 // bytes of copies and their answers
+	MirrorMemory int64 // bytes of copies
 }
 
 // InstanceStats is about one instance. One that has left the routes is listed until it is let go of.
@@ -28,8 +28,8 @@ type MirrorStats struct {
 	ID       gnomon.MirrorID
 	Waiting  int // copies
 	Capacity int // of the queue
-	Busy     int // workers
-	Workers  int
+	Busy     int // copies under way
+	Workers  int // at most
 	Breaker  BreakerState
 }
 
@@ -50,17 +50,18 @@ func (r *Router) Stats() Stats {
 	s := Stats{MirrorMemory: r.memory.used.Load()}
 	for key, in := range r.instances {
 		is := InstanceStats{ID: key.id, Address: key.address, InFlight: in.claims(), Retired: in.state.Load()&retired != 0}
-		for _, p := range in.pools() {
-			is.Connections += int(p.open.Load())
-			is.Idle += p.idleConnections()
-		}
+		is.Connections, is.Idle = in.connections()
 		s.Instances = append(s.Instances, is)
 	}
 	for id, m := range r.mirrors {
-		s.Mirrors = append(s.Mirrors, MirrorStats{
-			ID: id, Waiting: len(m.queue), Capacity: cap(m.queue), Busy: int(m.busy.Load()), Workers: len(m.workers),
-			Breaker: m.breaker.state(time.Now()),
-		})
+		ms := MirrorStats{ID: id, Breaker: m.breaker.state(time.Now())}
+		for _, q := range m.queues {
+			ms.Waiting += int(q.length.Load())
+			ms.Busy += int(q.working.Load())
+			ms.Capacity += q.capacity
+			ms.Workers += q.workers
+		}
+		s.Mirrors = append(s.Mirrors, ms)
 	}
 	return s
 }

@@ -79,7 +79,7 @@ func (r *Router) compileVariant(route gnomon.VariantRoute, next *compiled) *vari
 		key := instanceKey{i.ID, i.Address}
 		in := r.instances[key]
 		if in == nil {
-			in = newInstance(key, &r.opts)
+			in = newInstance(key, r.lanes)
 			r.instances[key] = in
 		}
 		in.restore()
@@ -94,12 +94,7 @@ func (r *Router) compileMirror(route gnomon.MirrorRoute, shadow *variant) *mirro
 	if m == nil {
 		m = newMirror(route.ID, r)
 		r.mirrors[route.ID] = m
-		switch {
-		case r.running:
-			m.start(&r.workers)
-		case r.ended:
-			m.close()
-		}
+		m.closed.Store(r.ended)
 	}
 	mr := newMirrorRoute(m, route, shadow)
 	m.route.Store(mr)

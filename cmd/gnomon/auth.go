@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/valyala/fasthttp"
-
 	"gnomon"
 	"gnomon/access"
+	"gnomon/http1"
 	"gnomon/router"
 	"gnomon/sagemaker"
 	"gnomon/sigv4"
@@ -41,16 +40,15 @@ func (l lookup) Key(id string) (sigv4.Key, bool) {
 }
 
 // invoke checks a request of the runtime.
-func (g *gate) invoke(ctx *fasthttp.RequestCtx, _ gnomon.EndpointName) error {
+func (g *gate) invoke(head *http1.Request, body []byte, _ gnomon.EndpointName) error {
 	if g.verifier == nil {
 		return nil
 	}
 	view := g.views.Get().(*sigv4.Request)
 	defer g.views.Put(view)
 	view.Reset()
-	h := &ctx.Request.Header
-	view.Method, view.RequestURI, view.Body = h.Method(), h.RequestURI(), ctx.Request.Body()
-	if !view.AddRaw(h.RawHeaders()) {
+	view.Method, view.RequestURI, view.Body = head.Method, head.Target, body
+	if !view.AddRaw(head.Header) {
 		return &router.Error{Status: http.StatusBadRequest, Name: sigv4.IncompleteSignature, Message: "The headers of the request cannot be read."}
 	}
 	_, err := g.verifier.Verify(view)

@@ -62,11 +62,12 @@ type limitsConfig struct {
 	MirrorQueue   int      `yaml:"mirror_queue"`   // copies waiting; 1024
 	MirrorWorkers int      `yaml:"mirror_workers"` // copies under way; 64
 	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
+	Loops         int      `yaml:"loops"`          // that share all connections; half of the processors
 }
 
 func (l limitsConfig) check() error {
 	for name, n := range map[string]int64{
-		"body": int64(l.Body), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers), "mirror_memory": l.MirrorMemory,
+		"body": int64(l.Body), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers), "mirror_memory": l.MirrorMemory, "loops": int64(l.Loops),
 	} {
 		if n < 0 {
 			return fmt.Errorf("limits.%s is %d; it cannot be negative", name, n)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -23,6 +25,7 @@ import (
 	"gnomon/host/process"
 	"gnomon/meter"
 	"gnomon/objects"
+	"gnomon/reactor"
 	"gnomon/router"
 	"gnomon/sigv4"
 	"gnomon/store"
@@ -57,6 +60,7 @@ type house struct {
 	objects   *objects.Table
 	meter     *meter.Meter
 	router    *router.Router
+	loops     *reactor.Group
 	host      *host.Host
 	plane     *control.Plane
 	endpoints *control.EndpointReconciler
@@ -134,11 +138,14 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours),
 	}, h.traffic, log)
 	gate := newGate(c, keys)
+	if h.loops, err = reactor.NewGroup(cmp.Or(c.Limits.Loops, max(1, runtime.GOMAXPROCS(0)/2))); err != nil {
+		return h, err
+	}
 	h.router = router.New(router.Options{
 		Partition: c.partition(), Authorize: gate.invoke,
 		ShadowTimeout: time.Duration(c.Limits.ShadowTimeout), MirrorQueue: c.Limits.MirrorQueue,
 		MirrorWorkers: c.Limits.MirrorWorkers, MirrorMemory: c.Limits.MirrorMemory,
-	}, h.meter, log)
+	}, h.loops, h.meter, log)
 	driver, err := newDriver(c, h.objects, log)
 	if err != nil {
 		return h, err
@@ -162,7 +169,11 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	services := api.New(c.partition(), control.Models{Plane: h.plane}, control.EndpointConfigs{Plane: h.plane},
 		control.Endpoints{Plane: h.plane}, control.Experiments{Plane: h.plane}, control.Tags{Plane: h.plane})
 	h.front = front.New(front.Options{
-		Runtime: h.router.Serve, Control: h.handler(c, gate, services, registry, log), Log: log, MaxRuntimeBody: c.Limits.Body,
+		Loops: h.loops,
+		Runtime: func(l *reactor.Loop, q front.Request, caller front.Caller) {
+			h.router.Begin(l, router.Request(q), caller)
+		},
+		Control: h.handler(c, gate, services, registry, log), Log: log, MaxRuntimeBody: c.Limits.Body,
 	})
 	return h, nil
 }
@@ -222,6 +233,7 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		endings = append(endings, func() error { cancel(); return <-done })
 	}
 	start(h.meter.Run)
+	start(h.loops.Run)
 	start(h.router.Run)
 	start(h.host.Run)
 	start(h.endpoints.Run)

@@ -34,10 +34,12 @@ var rules = []struct {
 	{"gnomon/sigv4", nil},
 	{"gnomon/objects", nil},
 	{"gnomon/access", []string{"gnomon"}},
+	{"gnomon/http1", nil},
+	{"gnomon/reactor", nil},
 
 	// Rooms know the domain and leaf tools, and never each other.
-	{"gnomon/front", nil},
-	{"gnomon/router", []string{"gnomon"}},
+	{"gnomon/front", []string{"gnomon/http1", "gnomon/reactor"}},
+	{"gnomon/router", []string{"gnomon", "gnomon/http1", "gnomon/reactor"}},
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
@@ -59,8 +61,8 @@ var rules = []struct {
 // external says which modules of others a package may use. Packages that are not named use the standard library only.
 var external = map[string][]string{
 	"gnomon/objects":      {"gocloud.dev"},
-	"gnomon/front":        {"github.com/valyala/fasthttp"},
-	"gnomon/router":       {"github.com/valyala/fasthttp", "golang.org/x/sys"},
+	"gnomon/reactor":      {"golang.org/x/sys"},
+	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
 	"gnomon/meter":        {"github.com/DataDog/sketches-go", "github.com/prometheus/client_golang"},
 	"gnomon/host/process": {"golang.org/x/sys"},

@@ -1,0 +1,418 @@
+package front
+
+import (
+	"bytes"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"gnomon/http1"
+	"gnomon/reactor"
+)
+
+var runtimePrefix = []byte("/endpoints/")
+
+// A client is one connection that requests come on. Everything happens on its loop.
+type client struct {
+	lane  *lane
+	conn  *reactor.Conn
+	since time.Time // when it was opened
+	state clientState
+	used  bool // a request has come on it
+
+	readable  bool   // there may be more to read than was read
+	left      bool   // the client has closed its side: what it sent before may still be there to read
+	advancing bool   // advance is running
+	in        []byte // what was read and not dealt with: what came behind a request,
+	partial   bool   // or part of a head
+
+	id      [36]byte // of the current request
+	head    http1.Request
+	message message // what of it has come, if that was not all at once
+	charged int64   // to the budget
+	last    bool    // the connection is closed after the answer
+
+	out    []byte // of the answer, what the client has not taken yet
+	source interface {
+		Resume()
+		Gone()
+	}
+	discard int // bytes that a refused client may still send
+}
+
+type clientState uint8
+
+const (
+	stateHead   clientState = iota // waiting for a request, or for the rest of its head
+	stateBody                      // waiting for the rest of its body
+	stateBusy                      // the request is being answered
+	stateWrite                     // the answer is being written
+	stateStream                    // the answer is written as it comes
+	stateLinger                    // the answer was a refusal: the client may finish sending
+	stateClosed
+)
+
+// lingering bounds how long, and for how much, a refused client is still listened to. Closing a connection that has
+// unread data resets it, and the client would lose the answer that says why.
+const (
+	lingering      = time.Second
+	lingeringBytes = 64 << 20
+)
+
+func (c *client) atRest() bool { return c.state == stateHead && len(c.in) == 0 }
+
+func (c *client) reading() bool { return c.state == stateHead || c.state == stateBody }
+
+// Ready implements [reactor.Handler].
+func (c *client) Ready(e reactor.Events) {
+	if e&reactor.Readable != 0 {
+		c.readable = true
+	}
+	c.left = c.left || e&reactor.Left != 0
+	if e&reactor.Writable != 0 && len(c.out) > 0 {
+		c.flush()
+	}
+	switch {
+	case c.state == stateStream && e&reactor.Left != 0:
+		c.leave()
+	case c.state == stateLinger:
+		c.linger()
+	default:
+		c.advance()
+	}
+}
+
+// Expired implements [reactor.Handler].
+func (c *client) Expired() {
+	if c.reading() && !c.atRest() {
+		c.refuse(timedOut)
+		return
+	}
+	c.leave()
+}
+
+// advance deals with what the client has sent, request by request, until there is no more or an answer is due.
+func (c *client) advance() {
+	if c.advancing {
+		return
+	}
+	c.advancing = true
+	for c.reading() {
+		if len(c.in) == 0 || c.partial {
+			if !c.readable || !c.fill() {
+				break
+			}
+			continue
+		}
+		data := c.in
+		c.in = nil
+		c.consume(data)
+	}
+	c.advancing = false
+}
+
+// fill reads once and deals with it. It reports false if there was nothing.
+func (c *client) fill() bool {
+	into := c.message.space(c.lane.loop.Scratch())
+	n, err := c.conn.Read(into)
+	c.readable = n == len(into) || c.left
+	switch {
+	case errors.Is(err, reactor.ErrAgain):
+		return false
+	case err != nil || n == 0:
+		c.leave()
+		return false
+	}
+	c.used = true
+	if c.message.extend(into[:n]) {
+		c.body(nil)
+		return true
+	}
+	if len(c.in) > 0 {
+		data := append(c.in, into[:n]...)
+		c.in = nil
+		c.consume(data)
+	} else {
+		c.consume(into[:n])
+	}
+	return true
+}
+
+// consume deals with data at the place where reading has got to, and keeps what is left of it.
+func (c *client) consume(data []byte) {
+	if c.state == stateBody {
+		c.body(data)
+		return
+	}
+	n, err := c.head.Parse(data, c.lane.server.opts.MaxHeader)
+	switch {
+	case errors.Is(err, http1.ErrTooLarge):
+		c.refuse(headerTooLarge)
+		return
+	case err != nil:
+		c.refuse(malformed(err))
+		return
+	case n == 0:
+		c.in = append(c.in, data...)
+		if !c.partial { // else the time is running
+			c.conn.Expire(time.Now().Add(c.lane.server.opts.HeaderTimeout))
+		}
+		c.partial = true
+		return
+	}
+	c.partial = false
+	c.begin(data, n)
+}
+
+// begin begins a request whose head of n bytes is there.
+func (c *client) begin(data []byte, n int) {
+	newID(&c.id)
+	length := c.head.Length
+	if length >= 0 && int64(len(data)-n) >= length && length <= smallBody && length <= int64(c.maxBody()) {
+		end := n + int(length)
+		if end < len(data) {
+			c.in = append([]byte(nil), data[end:]...) // data may be all that was read
+		}
+		c.serve(data[:n], data[n:end], false)
+		return
+	}
+	if length > int64(c.maxBody()) {
+		c.refuse(c.tooLarge())
+		return
+	}
+	if !c.charge(length) {
+		c.refuse(overBudget)
+		return
+	}
+	if c.head.Expect && len(data) == n {
+		c.conn.Write(continued) // a fresh send buffer takes it, or else the client goes on by itself
+	}
+	c.state = stateBody
+	c.message.begin(data[:n], length)
+	c.head.Parse(c.message.head, c.lane.server.opts.MaxHeader) // as before, in memory that stays
+	c.conn.Expire(time.Now().Add(c.lane.server.opts.BodyTimeout))
+	c.body(data[n:])
+}
+
+var continued = []byte("HTTP/1.1 100 Continue\r\n\r\n")
+
+// body takes data as the next part of the body.
+func (c *client) body(data []byte) {
+	n, done, err := c.message.take(data)
+	switch {
+	case err != nil:
+		c.refuse(malformed(err))
+	case len(c.message.body) > c.maxBody():
+		c.refuse(c.tooLarge())
+	case !c.charge(int64(len(c.message.body))):
+		c.refuse(overBudget)
+	case done:
+		if n < len(data) {
+			c.in = append([]byte(nil), data[n:]...)
+		}
+		m := c.message
+		c.message = message{}
+		c.serve(m.head, m.body, true)
+	}
+}
+
+func (c *client) isRuntime() bool { return bytes.HasPrefix(c.head.Target, runtimePrefix) }
+
+func (c *client) maxBody() int {
+	if c.isRuntime() {
+		return c.lane.server.opts.MaxRuntimeBody
+	}
+	return c.lane.server.opts.MaxControlBody
+}
+
+// charge makes the budget hold n bytes for the request. It reports false if they are too many.
+func (c *client) charge(n int64) bool {
+	more := n - smallBody - c.charged
+	if more <= 0 {
+		return true
+	}
+	if !c.lane.server.budget.take(more) {
+		return false
+	}
+	c.charged += more
+	return true
+}
+
+// settle ends what a request holds.
+func (c *client) settle() {
+	if c.charged > 0 {
+		c.lane.server.budget.give(c.charged)
+		c.charged = 0
+	}
+	c.message = message{}
+}
+
+// serve has a request answered that is there to its end.
+func (c *client) serve(head, body []byte, given bool) {
+	c.state = stateBusy
+	c.last = c.head.Close
+	c.conn.Expire(time.Time{})
+	if !c.isRuntime() {
+		c.hand(head, body)
+		return
+	}
+	defer c.contain()
+	c.lane.server.opts.Runtime(c.lane.loop, Request{ID: c.id[:], Head: &c.head, Body: body, Given: given}, c)
+}
+
+// contain keeps a panic of the runtime to the request that it was about.
+func (c *client) contain() {
+	if v := recover(); v != nil {
+		c.lane.server.opts.Log.Error("runtime panicked", "request", string(c.id[:]), "panic", v, "stack", string(debug.Stack()))
+		if c.state != stateBusy {
+			c.leave()
+			return
+		}
+		c.refuse(fault{500, "InternalFailure", ""})
+	}
+}
+
+// Answer implements [Caller].
+func (c *client) Answer(status int, fields, body []byte) {
+	if c.state != stateBusy {
+		return // it has left, or been refused
+	}
+	c.write(status, fields, body)
+}
+
+func (c *client) write(status int, fields, body []byte) {
+	l := c.lane
+	c.last = c.last || l.draining
+	l.appendHead(status, c.id[:], fields)
+	l.head = appendLength(l.head, len(body))
+	l.head = append(c.appendConnection(l.head), "\r\n"...)
+	c.state = stateWrite
+	n, err := c.conn.Write(l.head, body)
+	switch {
+	case err != nil:
+		c.leave()
+	case n < len(l.head)+len(body):
+		c.hold(n, l.head, body, nil, nil, nil)
+	default:
+		c.written()
+	}
+}
+
+// appendConnection says whether the connection stays, where that does not go without saying.
+func (c *client) appendConnection(b []byte) []byte {
+	switch {
+	case c.last:
+		return append(b, "Connection: close\r\n"...)
+	case c.head.Minor == 0:
+		return append(b, "Connection: keep-alive\r\n"...)
+	}
+	return b
+}
+
+// hold keeps what the client has not taken of the parts, of which it has taken n bytes.
+func (c *client) hold(n int, parts ...[]byte) {
+	for _, p := range parts {
+		skip := min(n, len(p))
+		n -= skip
+		c.out = append(c.out, p[skip:]...)
+	}
+	c.conn.Expire(time.Now().Add(c.lane.server.opts.WriteTimeout))
+}
+
+// flush goes on writing.
+func (c *client) flush() {
+	n, err := c.conn.Write(c.out)
+	if err != nil {
+		c.leave()
+		return
+	}
+	if n > 0 {
+		c.conn.Expire(time.Now().Add(c.lane.server.opts.WriteTimeout))
+	}
+	if c.out = c.out[n:]; len(c.out) > 0 {
+		return
+	}
+	c.out = nil
+	switch c.state {
+	case stateWrite:
+		c.written()
+	case stateStream:
+		c.conn.Expire(time.Time{})
+		c.source.Resume()
+	}
+}
+
+// written ends a request whose answer the client has.
+func (c *client) written() {
+	c.settle()
+	if c.discard > 0 {
+		c.beginLingering()
+		return
+	}
+	if c.last {
+		c.close()
+		return
+	}
+	c.state = stateHead
+	c.conn.Expire(time.Now().Add(c.lane.server.opts.IdleTimeout))
+	c.advance()
+}
+
+// refuse answers a request that broke a limit or is not HTTP, and lets the client finish sending.
+func (c *client) refuse(f fault) {
+	if c.state == stateHead {
+		newID(&c.id)
+	}
+	c.in, c.partial, c.message = nil, false, message{}
+	c.last, c.discard = true, lingeringBytes
+	c.write(f.status, f.fields(), f.json())
+}
+
+func (c *client) beginLingering() {
+	c.state = stateLinger
+	if c.conn.CloseWrite() != nil {
+		c.close()
+		return
+	}
+	c.conn.Expire(time.Now().Add(lingering))
+	c.linger()
+}
+
+// linger throws away what still comes.
+func (c *client) linger() {
+	for c.state == stateLinger {
+		n, err := c.conn.Read(c.lane.loop.Scratch())
+		if errors.Is(err, reactor.ErrAgain) {
+			return
+		}
+		if c.discard -= n; err != nil || n == 0 || c.discard <= 0 {
+			c.close()
+		}
+	}
+}
+
+// leave ends the connection whatever goes on with it.
+func (c *client) leave() {
+	source := c.source
+	c.close()
+	if source != nil {
+		c.source = nil
+		source.Gone()
+	}
+}
+
+func (c *client) close() {
+	if c.state == stateClosed {
+		return
+	}
+	c.state = stateClosed
+	c.forget()
+	c.settle()
+	c.lane.server.open.Add(-1)
+	c.conn.Close()
+}
+
+func (c *client) forget() {
+	delete(c.lane.clients, c)
+	c.in, c.out = nil, nil
+}

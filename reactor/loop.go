@@ -1,0 +1,213 @@
+package reactor
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// scratchSize is how much is read at once. Most messages fit and are never copied out of it.
+const scratchSize = 64 << 10
+
+// A Loop calls the handlers of its connections, one at a time.
+type Loop struct {
+	index int
+	epoll *os.File
+	raw   syscall.RawConn
+	wake  int // an eventfd; written to when something is posted to a loop that may be waiting
+
+	open       atomic.Int64
+	conns      []*Conn // by file descriptor
+	generation int32   // of the connection made last
+	events     [128]unix.EpollEvent
+	scratch    []byte
+	head       unix.Msghdr
+	vec        [MaxParts]unix.Iovec
+
+	timers  timers
+	alarm   int64 // when the epoll file's deadline is; 0: none
+	base    time.Time
+	later   []func()
+	running []func() // what was put off and is being called
+
+	taken []func() // what was posted and is being called
+
+	mu     sync.Mutex
+	posted []func()
+	ending bool
+	ended  bool
+}
+
+func newLoop(index int) (*Loop, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // otherwise os keeps it from the poller
+		unix.Close(fd)
+		return nil, err
+	}
+	l := &Loop{index: index, epoll: os.NewFile(uintptr(fd), "epoll"), scratch: make([]byte, scratchSize), base: time.Now(), wake: -1}
+	if l.raw, err = l.epoll.SyscallConn(); err != nil {
+		l.close()
+		return nil, err
+	}
+	if l.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, l.watch(l.wake, unix.EPOLLIN, 0)
+}
+
+func (l *Loop) watch(fd int, events uint32, generation int32) error {
+	return l.control(func(epoll int) error {
+		return unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events | unix.EPOLLET, Fd: int32(fd), Pad: generation})
+	})
+}
+
+func (l *Loop) control(f func(epoll int) error) error {
+	var err error
+	if bad := l.raw.Control(func(fd uintptr) { err = f(int(fd)) }); bad != nil {
+		return bad
+	}
+	return err
+}
+
+// Index is the loop's place in its group.
+func (l *Loop) Index() int { return l.index }
+
+// Scratch is memory that whoever is called by the loop may use until it returns. [Conn.Read] does not use it by itself.
+func (l *Loop) Scratch() []byte { return l.scratch }
+
+// Post has f called on the loop, from any goroutine. It reports false if the loop has ended and f will not be called.
+// Functions are called in the order in which one goroutine posts them.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.posted = append(l.posted, f)
+	if len(l.posted) == 1 {
+		var one [8]byte
+		binary.NativeEndian.PutUint64(one[:], 1)
+		unix.Write(l.wake, one[:]) // fails only when it is full, and then the loop is awake
+	}
+	return true
+}
+
+// Later has f called when the loop has dealt with all events that are there now. It is for the loop's own goroutine.
+func (l *Loop) Later(f func()) { l.later = append(l.later, f) }
+
+// run ends with ctx. What was posted before then is called.
+func (l *Loop) run(ctx context.Context) error {
+	defer l.close()
+	defer context.AfterFunc(ctx, func() { l.Post(func() { l.ending = true }) })()
+	for {
+		err := l.raw.Read(l.turn)
+		switch {
+		case l.ending:
+			l.finish()
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			l.alarm = passed
+			l.settle()
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// turn deals with everything that there is to do. It reports whether the loop is to end; else it is called again when
+// there is more.
+func (l *Loop) turn(epoll uintptr) bool {
+	for !l.ending {
+		n := pollNow(int(epoll), l.events[:])
+		for _, e := range l.events[:n] {
+			l.dispatch(e)
+		}
+		if !l.settle() && n < len(l.events) {
+			return l.ending
+		}
+	}
+	return true
+}
+
+// settle does what is due without an event. It reports whether new events may have come of it.
+func (l *Loop) settle() bool {
+	l.expire()
+	more := len(l.later) > 0
+	l.call(&l.later)
+	l.setAlarm()
+	return more
+}
+
+// call calls the functions of a list, and those that they add to it.
+func (l *Loop) call(list *[]func()) {
+	for len(*list) > 0 {
+		l.running, *list = *list, l.running[:0]
+		for i, f := range l.running {
+			l.running[i] = nil
+			f()
+		}
+	}
+}
+
+func (l *Loop) dispatch(e unix.EpollEvent) {
+	if int(e.Fd) == l.wake {
+		l.callPosted()
+		return
+	}
+	// The connection of an event may have been closed by the handler of one before it, and its number be another's now.
+	if c := l.conns[e.Fd]; c != nil && c.generation == e.Pad {
+		c.ready(e.Events)
+	}
+}
+
+func (l *Loop) callPosted() {
+	var count [8]byte
+	unix.Read(l.wake, count[:]) // to zero
+	l.mu.Lock()
+	l.taken, l.posted = l.posted, l.taken[:0]
+	l.mu.Unlock()
+	for i, f := range l.taken {
+		l.taken[i] = nil
+		f()
+	}
+}
+
+// finish closes what is left.
+func (l *Loop) finish() {
+	for _, c := range l.conns {
+		if c != nil {
+			c.Close()
+		}
+	}
+	l.call(&l.later)
+}
+
+func (l *Loop) close() {
+	l.mu.Lock()
+	already := l.ended
+	l.ended = true
+	rest := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	if already {
+		return
+	}
+	for _, f := range rest {
+		f()
+	}
+	if l.wake >= 0 {
+		unix.Close(l.wake)
+	}
+	l.epoll.Close()
+}
