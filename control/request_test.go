@@ -32,6 +32,9 @@ func TestExperiments_CreateRefuses(t *testing.T) {
 		"Inferentia1":          {func(r *control.NewExperiment) { r.Variants[1].InstanceType = "ml.inf1.xlarge" }, gnomon.Invalid, "Inf1"},
 		"ShadowNowhere":        {func(r *control.NewExperiment) { r.Variants = r.Variants[:1] }, gnomon.Invalid, "does not give the shadow variant"},
 		"NeitherNorAnEndpoint": {func(r *control.NewExperiment) { r.Variants, r.Endpoint = r.Variants[:1], "new" }, gnomon.Invalid, "there is no endpoint"},
+		"UnknownSetting":       {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sample", Value: "1"}} }, gnomon.Invalid, `The settings are "gnomon:max-rate" and "gnomon:sampling".`},
+		"MalformedSetting":     {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:max-rate", Value: "fast"}} }, gnomon.Invalid, `The value "fast" of the tag "gnomon:max-rate"`},
+		"UnfittingSampling":    {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sampling", Value: "0.5"}} }, gnomon.Invalid, "with the value 0.5 does not fit SamplingPercentage 50"},
 		"Quota":                {func(r *control.NewExperiment) { r.Variants[1].InstanceType, r.Variants[1].Count = "ml.c5.large", 3 }, gnomon.Limit, "'ml.c5.large for endpoint usage' is 2 Instances, with current utilization of 0 Instances and a request delta of 3 Instances"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -378,9 +381,11 @@ func TestTags_OnEveryKind(t *testing.T) {
 				t.Errorf("tags of no %s: %v", kind, err)
 			}
 		}
-		for _, key := range []string{"aws:x", "gnomon:sampling"} {
-			if _, err := s.tags.Add(s.ctx, p.ARN("model", "m"), []gnomon.Tag{{Key: key}}); !errors.Is(err, gnomon.Invalid) {
-				t.Errorf("the reserved key %s: %v", key, err)
+		for _, key := range []string{"aws:x", "gnomon:sampling", "gnomon:max-rate", "GNOMON:x"} {
+			for kind, name := range map[string]string{"model": "m", "endpoint": "e", "endpoint-config": "c"} {
+				if _, err := s.tags.Add(s.ctx, p.ARN(kind, name), []gnomon.Tag{{Key: key, Value: "1"}}); !errors.Is(err, gnomon.Invalid) {
+					t.Errorf("the reserved key %s on the %s: %v", key, kind, err)
+				}
 			}
 		}
 		if _, err := s.tags.List(s.ctx, "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p"); !errors.Is(err, gnomon.Invalid) {

@@ -104,7 +104,7 @@ func (s site) mirror(instances map[gnomon.InstanceID]gnomon.Instance) *gnomon.Mi
 		}
 		return &gnomon.MirrorRoute{
 			ID: s.x.Mirror(), Experiment: s.x.Name, Source: s.x.Production.Name, Shadow: to,
-			Fraction: o.Fraction, Paused: o.Paused, Until: s.x.Schedule.End,
+			Fraction: o.Fraction, MaxRate: s.x.Settings.MaxRate, Paused: o.Paused, Until: s.x.Schedule.End,
 		}
 	}
 	if s.e.Overlay != "" {
