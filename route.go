@@ -41,7 +41,8 @@ type MirrorRoute struct {
 	Until      time.Time // copies end at this time by themselves; zero: no end
 }
 
-// A MirrorID names one accounting: an experiment's ID, or an endpoint's ID and its shadow's name.
+// A MirrorID names one accounting: an experiment's ID, or an endpoint's ID and its shadow's name. There are no spaces in
+// it.
 type MirrorID string
 
 // A RoutingStrategy says which instance of a variant takes a request.

@@ -13,6 +13,7 @@ import (
 // A mirror copies requests to one shadow. It lives as long as its ID is published, whatever else about it changes.
 type mirror struct {
 	opts    *Options
+	names   gnomon.Mirror
 	rec     gnomon.MirrorRecorder
 	memory  *budget
 	route   atomic.Pointer[mirrorRoute]
@@ -39,10 +40,11 @@ type mirrorRoute struct {
 	until   time.Time
 }
 
-func newMirror(id gnomon.MirrorID, r *Router) *mirror {
+func newMirror(names gnomon.Mirror, r *Router) *mirror {
 	m := &mirror{
 		opts:    &r.opts,
-		rec:     r.rec.Mirror(id),
+		names:   names,
+		rec:     r.rec.Mirror(names),
 		memory:  &r.memory,
 		breaker: breaker{faultsToOpen: r.opts.BreakerFaults, pause: r.opts.BreakerPause, next: r.opts.BreakerPause},
 		queue:   make(chan *exchange, r.opts.MirrorQueue),

@@ -115,12 +115,12 @@ func TestMirror_BadShadowsDoNothingToProduction(t *testing.T) {
 }
 
 func shadeSeries() gnomon.Series {
-	return gnomon.Series{EndpointID: "e1", Endpoint: "e", Variant: "shade", Mirror: "m"}
+	return gnomon.Series{EndpointID: "e1", Endpoint: "e", Variant: "shade", Mirrors: "m"}
 }
 
 func testedSeries() gnomon.Series {
 	s := plainSeries()
-	s.Mirror = "m"
+	s.Mirrors = "m"
 	return s
 }
 

@@ -74,7 +74,7 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 	close(done)
 	<-swapped
 	var legs int64
-	for _, series := range []gnomon.Series{plainSeries(), {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirror: "m0"}, {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirror: "m1"}} {
+	for _, series := range []gnomon.Series{plainSeries(), {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirrors: "m0"}, {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirrors: "m1"}} {
 		legs += s.counts.legs(series).n.Load()
 	}
 	if legs != callers*each {

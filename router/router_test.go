@@ -42,7 +42,7 @@ func (c *counts) legs(s gnomon.Series) *legs {
 	return c.series[s]
 }
 
-func (c *counts) Mirror(id gnomon.MirrorID) gnomon.MirrorRecorder { return c.mirror(id) }
+func (c *counts) Mirror(m gnomon.Mirror) gnomon.MirrorRecorder { return c.mirror(m.ID) }
 
 func (c *counts) mirror(id gnomon.MirrorID) *buckets {
 	c.mu.Lock()

@@ -25,7 +25,7 @@ type InstanceStats struct {
 
 // MirrorStats is about one mirror.
 type MirrorStats struct {
-	ID       gnomon.MirrorID
+	gnomon.Mirror
 	Waiting  int // copies
 	Capacity int // of the queue
 	Busy     int // workers
@@ -56,9 +56,9 @@ func (r *Router) Stats() Stats {
 		}
 		s.Instances = append(s.Instances, is)
 	}
-	for id, m := range r.mirrors {
+	for _, m := range r.mirrors {
 		s.Mirrors = append(s.Mirrors, MirrorStats{
-			ID: id, Waiting: len(m.queue), Capacity: cap(m.queue), Busy: int(m.busy.Load()), Workers: len(m.workers),
+			Mirror: m.names, Waiting: len(m.queue), Capacity: cap(m.queue), Busy: int(m.busy.Load()), Workers: len(m.workers),
 			Breaker: m.breaker.state(time.Now()),
 		})
 	}

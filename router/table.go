@@ -55,15 +55,15 @@ func (r *Router) compileEndpoint(route gnomon.EndpointRoute, next *compiled) *en
 		series := gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: v.Name}
 		row.plain = r.rec.Series(series)
 		if m := route.Mirror; m != nil && (m.Source == v.Name || m.Source == "") {
-			series.Mirror = m.ID
+			series.Mirrors = gnomon.NewMirrors(m.ID)
 			row.tested = r.rec.Series(series)
 		}
 		ep.production = append(ep.production, row)
 	}
 	if m := route.Mirror; m != nil {
 		shadow := r.compileVariant(m.Shadow, next)
-		shadow.plain = r.rec.Series(gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: m.Shadow.Name, Mirror: m.ID})
-		ep.mirror = r.compileMirror(*m, shadow)
+		shadow.plain = r.rec.Series(gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: m.Shadow.Name, Mirrors: gnomon.NewMirrors(m.ID)})
+		ep.mirror = r.compileMirror(*m, route.Name, shadow)
 		next.mirrors[m.ID] = true
 	}
 	return ep
@@ -89,10 +89,10 @@ func (r *Router) compileVariant(route gnomon.VariantRoute, next *compiled) *vari
 	return v
 }
 
-func (r *Router) compileMirror(route gnomon.MirrorRoute, shadow *variant) *mirrorRoute {
+func (r *Router) compileMirror(route gnomon.MirrorRoute, of gnomon.EndpointName, shadow *variant) *mirrorRoute {
 	m := r.mirrors[route.ID]
 	if m == nil {
-		m = newMirror(route.ID, r)
+		m = newMirror(gnomon.Mirror{ID: route.ID, Endpoint: of, Experiment: route.Experiment, Shadow: route.Shadow.Name}, r)
 		r.mirrors[route.ID] = m
 		switch {
 		case r.running:

@@ -192,8 +192,8 @@ func TestInstance_NoClaimOnceRetired(t *testing.T) {
 
 type noRecorder struct{}
 
-func (noRecorder) Series(gnomon.Series) gnomon.LegRecorder      { return nil }
-func (noRecorder) Mirror(gnomon.MirrorID) gnomon.MirrorRecorder { return nil }
+func (noRecorder) Series(gnomon.Series) gnomon.LegRecorder    { return nil }
+func (noRecorder) Mirror(gnomon.Mirror) gnomon.MirrorRecorder { return nil }
 
 // A request may look at a table whose instances retire before it can claim one. It must then find the next table's.
 func TestFind_LooksAgainWhenTheTableIsReplaced(t *testing.T) {
