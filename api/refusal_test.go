@@ -83,6 +83,8 @@ func TestCreateEndpointConfig_Refuses(t *testing.T) {
 			{`"ProductionVariants": [{"VariantName": "v", "ModelName": "m", "InstanceType": "ml.m5.large"}]`, `Invalid ProductionVariants.InitialInstanceCount of variant "v": it is missing. Give the number of the variant's instances, at least 1.`},
 			{with("") + `, "ShadowProductionVariants": [` + variant("w", "m", 1, `, "EnableSSMAccess": true`) + `]`, `Invalid ShadowProductionVariants.EnableSSMAccess of variant "w": access by SSM is not supported. It must be false or left out.`},
 			{with("") + `, "ShadowProductionVariants": [` + variant("v", "m", 1, "") + `]`, `The variant name "v" was non-unique within the request.`},
+			{with("") + `, "ShadowProductionVariants": [` + variant("w", "m", 1, "") + `, ` + variant("w", "m", 1, "") + `]`, `The variant name "w" was non-unique within the request.`},
+			{`"ProductionVariants": [` + variant("v", "m", 1, "") + `, ` + variant("w", "m", 1, "") + `], "ShadowProductionVariants": [` + variant("x", "m", 1, "") + `]`, `When ShadowProductionVariants is used, exactly one variant in ProductionVariants is allowed. The request has 2.`},
 			{with("") + `, "AsyncInferenceConfig": {"OutputConfig": {}}`, `AsyncInferenceConfig is not supported: endpoints answer in real time only. Leave it out.`},
 			{with("") + `, "ExplainerConfig": {}`, `ExplainerConfig is not supported: answers come without explanations. Leave it out.`},
 			{with("") + `, "MetricsConfig": {"MetricPublishFrequencyInSeconds": 20}`, `MetricsConfig.MetricPublishFrequencyInSeconds 20 is not valid. It must be one of 10, 30, 60, 120, 180, 240 and 300.`},

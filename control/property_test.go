@@ -387,11 +387,12 @@ func (w *world) check(rt *rapid.T) {
 	if len(r.Production) != 1 || r.Production[0].Name != w.production || len(r.Production[0].Instances) != w.count {
 		rt.Fatalf("production is %+v, want %s with %d instances", r.Production, w.production, w.count)
 	}
-	if (running != nil) != (r.Mirror != nil) {
-		rt.Fatalf("mirror %+v while running %+v", r.Mirror, running)
+	m := w.stage.router.mirror("e")
+	if (running != nil) != (m != nil) || len(r.Mirrors) > 1 {
+		rt.Fatalf("mirrors %+v while running %+v", r.Mirrors, running)
 	}
-	if running != nil && (r.Mirror.Shadow.Name != running.shadow || r.Mirror.Fraction != running.fraction() || r.Mirror.MaxRate != running.rate || len(r.Mirror.Shadow.Instances) != 1) {
-		rt.Fatalf("mirror %+v, want %+v", r.Mirror, running)
+	if running != nil && (m.Shadow.Name != running.shadow || m.Fraction != running.fraction() || m.MaxRate != running.rate || len(m.Shadow.Instances) != 1) {
+		rt.Fatalf("mirror %+v, want %+v", m, running)
 	}
 	w.checkInstances(rt)
 }

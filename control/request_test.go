@@ -110,40 +110,6 @@ func TestExperiments_NeedOneProductionVariant(t *testing.T) {
 	})
 }
 
-func TestExperiments_ReplaceAnEndpointsOwnShadowForAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t)
-		s.model("m")
-		s.model("n")
-		own := gnomon.EndpointConfig{Name: "c", Spec: gnomon.EndpointSpec{Production: []gnomon.Variant{variant("AllTraffic", "m", 2)}, Shadows: []gnomon.Variant{variant("own", "n", 1)}}}
-		own.Spec.Shadows[0].Weight = 0.25
-		if _, err := s.configs.Create(s.ctx, own, nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c"}); err != nil {
-			t.Fatal(err)
-		}
-		s.settle()
-		if m := s.router.route("e").Mirror; m == nil || m.Fraction != 0.25 || m.Experiment != "" {
-			t.Fatalf("the endpoint's own mirror is %+v", m)
-		}
-		r := s.request("x", "e")
-		r.Schedule.End = time.Now().Add(time.Hour)
-		if _, err := s.experiments.Create(s.ctx, r); err != nil {
-			t.Fatal(err)
-		}
-		s.settle()
-		if m := s.router.route("e").Mirror; m == nil || m.Experiment != "x" || m.Shadow.Name != "shadow" {
-			t.Errorf("during the test the mirror is %+v", m)
-		}
-		time.Sleep(2 * time.Hour)
-		s.wantExperiment("x", gnomon.Completed)
-		if m := s.router.route("e").Mirror; m == nil || m.Experiment != "" || m.Shadow.Name != "own" || len(m.Shadow.Instances) != 1 {
-			t.Errorf("after the test the mirror is %+v", m)
-		}
-	})
-}
-
 func TestExperiments_UpdateBeforeTheStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

@@ -26,7 +26,7 @@ func (s *stage) untag(name, key string) error {
 func (s *stage) wantMirror(fraction, rate float64) {
 	s.t.Helper()
 	s.settle()
-	if m := s.router.route("e").Mirror; m == nil || m.Fraction != fraction || m.MaxRate != rate {
+	if m := s.router.mirror("e"); m == nil || m.Fraction != fraction || m.MaxRate != rate {
 		s.t.Errorf("the mirror is %+v, want fraction %v and rate %v", m, fraction, rate)
 	}
 }

@@ -20,8 +20,6 @@ type exchange struct {
 	id     []byte            // the request's
 	answer fasthttp.Response // production's
 	call   call              // production's
-
-	probe bool // the copy is the breaker's probe
 }
 
 // retain adds a reader.
@@ -36,7 +34,7 @@ func (x *exchange) release() {
 		x.body = nil
 	}
 	x.answer.Reset()
-	x.body, x.head, x.id, x.call, x.probe = x.body[:0], x.head[:0], x.id[:0], call{}, false
+	x.body, x.head, x.id, x.call = x.body[:0], x.head[:0], x.id[:0], call{}
 	x.home.pool.Put(x)
 }
 

@@ -19,13 +19,19 @@ type mirror struct {
 	route   atomic.Pointer[mirrorRoute]
 	rate    rate
 	breaker breaker
-	queue   chan *exchange
+	queue   chan ticket
 	workers []*worker
 	started bool // guarded by the router's lock
 	busy    atomic.Int64
 
 	mu     sync.RWMutex // so that nothing can be put into the queue once it is closed
 	closed bool
+}
+
+// A ticket is a copy's place in a queue. The exchange may be in those of several mirrors.
+type ticket struct {
+	*exchange
+	probe bool // the copy is the breaker's probe
 }
 
 // A mirrorRoute is what is published about a mirror at one time.
@@ -47,7 +53,7 @@ func newMirror(names gnomon.Mirror, r *Router) *mirror {
 		rec:     r.rec.Mirror(names),
 		memory:  &r.memory,
 		breaker: breaker{faultsToOpen: r.opts.BreakerFaults, pause: r.opts.BreakerPause, next: r.opts.BreakerPause},
-		queue:   make(chan *exchange, r.opts.MirrorQueue),
+		queue:   make(chan ticket, r.opts.MirrorQueue),
 	}
 	for range r.opts.MirrorWorkers {
 		m.workers = append(m.workers, &worker{mirror: m})
@@ -61,7 +67,7 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 		id:      route.ID,
 		source:  string(route.Source),
 		shadow:  shadow,
-		sampler: newSampler(route.ID, route.Fraction),
+		sampler: newSampler(route.Salt, route.Fraction),
 		maxRate: route.MaxRate,
 		paused:  route.Paused,
 		until:   route.Until,
@@ -147,9 +153,8 @@ func (m *mirrorRoute) enqueue(x *exchange, now time.Time, probe bool) gnomon.Buc
 	if !m.memory.take(size) {
 		return gnomon.BucketQueueFull
 	}
-	x.probe = probe
 	x.retain()
-	b := m.push(x)
+	b := m.push(ticket{x, probe})
 	if b != "" {
 		x.release()
 		m.memory.give(size)
@@ -157,7 +162,7 @@ func (m *mirrorRoute) enqueue(x *exchange, now time.Time, probe bool) gnomon.Buc
 	return b
 }
 
-func (m *mirror) push(x *exchange) gnomon.Bucket {
+func (m *mirror) push(x ticket) gnomon.Bucket {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.closed {
@@ -190,7 +195,7 @@ func (w *worker) run() {
 }
 
 // copy sends one copy and returns its bucket.
-func (w *worker) copy(x *exchange) gnomon.Bucket {
+func (w *worker) copy(x ticket) gnomon.Bucket {
 	b, sent := w.hold(x)
 	if x.probe && !sent {
 		w.breaker.abandon()
@@ -199,7 +204,7 @@ func (w *worker) copy(x *exchange) gnomon.Bucket {
 }
 
 // hold claims an instance for the copy and sends it there; it reports false if the shadow got to see nothing.
-func (w *worker) hold(x *exchange) (b gnomon.Bucket, sent bool) {
+func (w *worker) hold(x ticket) (b gnomon.Bucket, sent bool) {
 	now, route := time.Now(), w.route.Load()
 	if w.stopped() || !route.active(now) {
 		return gnomon.BucketStopped, false
@@ -215,9 +220,9 @@ func (w *worker) hold(x *exchange) (b gnomon.Bucket, sent bool) {
 	return w.send(x, in, route.shadow.plain)
 }
 
-func (w *worker) send(x *exchange, in *instance, rec gnomon.LegRecorder) (b gnomon.Bucket, sent bool) {
+func (w *worker) send(x ticket, in *instance, rec gnomon.LegRecorder) (b gnomon.Bucket, sent bool) {
 	c := call{
-		in: in, pool: &in.shadow, x: x, answer: &w.answer,
+		in: in, pool: &in.shadow, x: x.exchange, answer: &w.answer,
 		timeout: w.opts.ShadowTimeout, limit: w.opts.MaxShadowAnswer, memory: w.memory, leash: &w.leash,
 	}
 	answered := c.send() && c.receive()

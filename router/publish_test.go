@@ -38,7 +38,7 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 		r.Endpoints[0].Production[0] = v
 		if round%3 != 0 {
 			r = mirrored(r, 0.5, shadow)
-			r.Endpoints[0].Mirror.ID = gnomon.MirrorID(fmt.Sprint("m", round%2))
+			r.Endpoints[0].Mirrors[0].ID = gnomon.MirrorID(fmt.Sprint("m", round%2))
 		}
 		s.Publish(r)
 	}
@@ -177,7 +177,7 @@ func TestRun_EndsWithEveryCopyInABucket(t *testing.T) {
 	r.Publish(mirrored(routes(frugal(t)), 1, address))
 	caller.call(t, r)
 	other := mirrored(routes(frugal(t)), 1, address)
-	other.Endpoints[0].Mirror.ID = "m2"
+	other.Endpoints[0].Mirrors[0].ID = "m2"
 	r.Publish(other)
 	caller.call(t, r)
 	for id, n := range map[gnomon.MirrorID]int64{"m": 4, "m2": 1} {

@@ -257,7 +257,7 @@ func instance(name gnomon.VariantName, i int) gnomon.InstanceID {
 
 // mirrored adds a mirror "m" to the shadow on these addresses.
 func mirrored(r gnomon.Routes, fraction float64, addresses ...string) gnomon.Routes {
-	r.Endpoints[0].Mirror = &gnomon.MirrorRoute{ID: "m", Source: "main", Shadow: variant("shade", addresses...), Fraction: fraction}
+	r.Endpoints[0].Mirrors = []gnomon.MirrorRoute{{ID: "m", Source: "main", Shadow: variant("shade", addresses...), Fraction: fraction, Salt: "m"}}
 	return r
 }
 
