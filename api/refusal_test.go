@@ -85,7 +85,7 @@ func TestCreateEndpointConfig_Refuses(t *testing.T) {
 			{with("") + `, "ShadowProductionVariants": [` + variant("v", "m", 1, "") + `]`, `The variant name "v" was non-unique within the request.`},
 			{with("") + `, "ShadowProductionVariants": [` + variant("w", "m", 1, "") + `, ` + variant("w", "m", 1, "") + `]`, `The variant name "w" was non-unique within the request.`},
 			{`"ProductionVariants": [` + variant("v", "m", 1, "") + `, ` + variant("w", "m", 1, "") + `], "ShadowProductionVariants": [` + variant("x", "m", 1, "") + `]`, `When ShadowProductionVariants is used, exactly one variant in ProductionVariants is allowed. The request has 2.`},
-			{with("") + `, "AsyncInferenceConfig": {"OutputConfig": {}}`, `AsyncInferenceConfig is not supported: endpoints answer in real time only. Leave it out.`},
+			{with("") + `, "AsyncInferenceConfig": {"OutputConfig": {}}`, `AsyncInferenceConfig is not supported: asynchronous inference is not served, endpoints answer in real time only. Leave it out.`},
 			{with("") + `, "ExplainerConfig": {}`, `ExplainerConfig is not supported: answers come without explanations. Leave it out.`},
 			{with("") + `, "MetricsConfig": {"MetricPublishFrequencyInSeconds": 20}`, `MetricsConfig.MetricPublishFrequencyInSeconds 20 is not valid. It must be one of 10, 30, 60, 120, 180, 240 and 300.`},
 			{with("") + `, "DataCaptureConfig": {"InitialSamplingPercentage": 1, "DestinationS3Uri": "https://b", "CaptureOptions": [{"CaptureMode": "Input"}]}`, `DataCaptureConfig.DestinationS3Uri "https://b" is not supported. It must begin with s3://.`},
