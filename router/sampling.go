@@ -66,6 +66,9 @@ func (r *rate) allow(now time.Time, perSecond float64) bool {
 	for {
 		seen := r.due.Load()
 		due := max(seen, t)
+		if due-t > int64(rateBurst)+interval {
+			due = t // it was put off at a lower rate than this, which holds no more
+		}
 		if due-t > int64(rateBurst) {
 			return false
 		}
