@@ -432,8 +432,10 @@ func TestMirror_ShowsSeveralShadowsTheSameRequests(t *testing.T) {
 		}
 	}
 	for i := range shadows {
+		s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i))).wait(t)
+	}
+	for i := range shadows {
 		m := s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i)))
-		m.wait(t)
 		if _, begun := m.sum(); begun != n || m.of(gnomon.BucketMirrored) != int64(len(shadows[i].ids)) {
 			t.Errorf("%d requests are accounted for, the shadow saw %d: %v", begun, len(shadows[i].ids), m.tally())
 		}
