@@ -455,11 +455,12 @@ func TestMirror_ShowsSeveralShadowsTheSameRequests(t *testing.T) {
 	}
 }
 
-// One of two shadows is hung and soon gets only probes. That is nothing to the other.
+// One of two shadows is gone and soon gets only probes. That is nothing to the other.
 func TestMirror_ABadShadowDoesNothingToAnother(t *testing.T) {
-	s := newSystem(t, router.Options{ShadowTimeout: 20 * time.Millisecond, BreakerFaults: 3, BreakerPause: 10 * time.Millisecond, MirrorWorkers: 4})
-	hung := raw(t, func(c net.Conn, br *bufio.Reader) { io.Copy(io.Discard, br) })
-	s.Publish(shadowed(routes(model(t, echo)), []string{hung, model(t, echo)}, 1, 1))
+	s := newSystem(t, router.Options{BreakerFaults: 3, BreakerPause: 10 * time.Millisecond, MirrorWorkers: 4})
+	gone := listen(t)
+	gone.Close()
+	s.Publish(shadowed(routes(model(t, echo)), []string{gone.Addr().String(), model(t, echo)}, 1, 1))
 	const n = 200
 	for i := range n {
 		body := fmt.Sprint(i)
@@ -470,7 +471,7 @@ func TestMirror_ABadShadowDoesNothingToAnother(t *testing.T) {
 			<-time.After(15 * time.Millisecond) // so that there is a probe now and then
 		}
 	}
-	for i, want := range []map[gnomon.Bucket]bool{{gnomon.BucketShadowTimeout: true, gnomon.BucketShadowNotReady: true}, {gnomon.BucketMirrored: true}} {
+	for i, want := range []map[gnomon.Bucket]bool{{gnomon.BucketShadowUnreachable: true, gnomon.BucketShadowNotReady: true}, {gnomon.BucketMirrored: true}} {
 		m := s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i)))
 		m.wait(t)
 		for b, count := range m.tally() {
