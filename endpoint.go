@@ -56,7 +56,7 @@ type EndpointConfig struct {
 type EndpointSpec struct {
 	Config     EndpointConfigName
 	Production []Variant
-	Shadows    []Variant // at most one
+	Shadows    []Variant // any only beside one production variant
 	Capture    *DataCapture
 	KmsKey     string
 	Role       string // ARN of the config's execution role

@@ -31,7 +31,8 @@ type Experiment struct {
 	Production      Variant
 	ProductionGiven bool
 	Shadow          Variant
-	SamplingPercent int // 0..100
+	SamplingPercent int      // 0..100
+	Settings        Settings // of its tags, as far as they are settings
 	Capture         *DataCapture
 	VariantsAt      time.Time // when the variants were asked for
 
@@ -97,7 +98,7 @@ func (x *Experiment) Lie(base EndpointSpec) *Overlay {
 		Capture:  x.Capture,
 		KmsKey:   x.KmsKey,
 		CountsAt: x.VariantsAt,
-		Fraction: float64(x.SamplingPercent) / 100,
+		Fraction: x.SampledPercent() / 100,
 	}
 	weight := 1.0
 	if v, _, ok := base.Variant(x.Production.Name); ok && v.Weight > 0 {

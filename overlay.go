@@ -10,8 +10,8 @@ type Overlay struct {
 	Capture *DataCapture       // nil: as the endpoint has it
 	KmsKey  string             // empty: as the endpoint has it
 
-	// Production replaces the production variant, Shadow the shadow variant; nil Production leaves it alone, nil
-	// Shadow leaves the endpoint without one.
+	// Production replaces the production variant, Shadow all shadow variants; nil Production leaves it alone, nil Shadow
+	// leaves the endpoint without any.
 	Production *Variant
 	Shadow     *Variant
 	// CountsAt is when the counts were asked for: an owner's scaling after it holds, one before it does not.

@@ -7,12 +7,14 @@ type Routes struct {
 	Endpoints []EndpointRoute
 }
 
-// An EndpointRoute is where requests for one endpoint go.
+// An EndpointRoute is where requests for one endpoint go. An experiment's mirror is alone on its endpoint. Several mirrors
+// are those of the endpoint's own shadows: they have one Salt, none is Paused and none has an Until, so that a request is
+// under test in all that compare its variant, or in none.
 type EndpointRoute struct {
 	Name       EndpointName
 	ID         string
 	Production []VariantRoute
-	Mirror     *MirrorRoute // nil: nothing is copied
+	Mirrors    []MirrorRoute // none: nothing is copied
 }
 
 // A VariantRoute is where requests for one variant go. No instances means that none is in service just now.
@@ -36,12 +38,14 @@ type MirrorRoute struct {
 	Source     VariantName    // the production variant that is compared with
 	Shadow     VariantRoute
 	Fraction   float64   // 0..1 of the requests
+	Salt       string    // keys the sample: of two mirrors with one Salt, the larger sample contains the smaller
 	MaxRate    float64   // copies per second over all routers; 0: no cap
 	Paused     bool      // counted as stopped instead of copied: the experiment is ending
 	Until      time.Time // copies end at this time by themselves; zero: no end
 }
 
-// A MirrorID names one accounting: an experiment's ID, or an endpoint's ID and its shadow's name.
+// A MirrorID names one accounting: an experiment's ID, or an endpoint's ID and its shadow's name. There are no spaces in
+// it.
 type MirrorID string
 
 // A RoutingStrategy says which instance of a variant takes a request.

@@ -1,6 +1,10 @@
 package gnomon
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // A Bucket is what became of the shadow's copy of one production request. Each request is in exactly one.
 type Bucket string
@@ -29,14 +33,52 @@ func Buckets() []Bucket {
 	}
 }
 
-// A Series names the numbers of one variant. Mirror is set while the endpoint's requests are under test, so that what
-// happened during an experiment can be told apart from before and after.
+// A Mirror is one accounting, with the names by which a person knows it.
+type Mirror struct {
+	ID         MirrorID
+	Endpoint   EndpointName
+	Experiment ExperimentName // empty: the shadow is the endpoint's own
+	Shadow     VariantName
+}
+
+// A Series names the numbers of one variant. Mirrors are those that its legs are compared in while the endpoint's
+// requests are under test, so that what happened during an experiment can be told apart from before and after. A leg is in
+// one series only, in however many mirrors it is compared.
 type Series struct {
 	EndpointID string
 	Endpoint   EndpointName
 	Variant    VariantName
-	Mirror     MirrorID
+	Mirrors    Mirrors
 }
+
+// Mirrors are a set of mirrors that can be compared and kept as text: their IDs in order, with spaces between them. The
+// zero Mirrors are none.
+type Mirrors string
+
+// NewMirrors returns the set of those mirrors, in any order, each once however often it is given.
+func NewMirrors(ids ...MirrorID) Mirrors {
+	sorted := slices.Compact(slices.Sorted(slices.Values(ids)))
+	var b strings.Builder
+	for i, id := range sorted {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(string(id))
+	}
+	return Mirrors(b.String())
+}
+
+// IDs lists the mirrors of the set, in order.
+func (m Mirrors) IDs() []MirrorID {
+	var ids []MirrorID
+	for id := range strings.FieldsSeq(string(m)) {
+		ids = append(ids, MirrorID(id))
+	}
+	return ids
+}
+
+// Has reports whether the mirror is in the set.
+func (m Mirrors) Has(id MirrorID) bool { return slices.Contains(m.IDs(), id) }
 
 // A Leg is one variant's answering of one request.
 type Leg struct {
@@ -67,7 +109,7 @@ const (
 	FaultNoInstance                 // no instance was in service
 )
 
-// A LegRecorder takes the legs of one [Series]. It is called on the hot path: it never blocks and loses nothing.
+// A LegRecorder takes the legs of one [Series], each for the variant and for every mirror of the series. It is called on the hot path: it never blocks and loses nothing.
 type LegRecorder interface {
 	Record(Leg)
 }

@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,5 +222,37 @@ func TestDeploymentConfig_GivesUpInTime(t *testing.T) {
 		s.wants(got, "InService", "EndpointStatus")
 		s.wants(got, "c", "EndpointConfigName")
 		s.wants(got, "The deployment did not finish within MaximumExecutionTimeoutInSeconds (600).", "FailureReason")
+	})
+}
+
+func TestCreateEndpointConfig_TakesSeveralShadows(t *testing.T) {
+	shadows := func(n int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = variant(fmt.Sprint("s", i), "m", 1, fmt.Sprintf(`, "InitialVariantWeight": %d`, i))
+		}
+		return `"ProductionVariants": [` + variant("v", "m", 1, "") + `], "ShadowProductionVariants": [` + strings.Join(all, ", ") + `]`
+	}
+	onStage(t, func(s *stage) {
+		s.model("m")
+		s.refuses("CreateEndpointConfig", `{"EndpointConfigName": "c", `+shadows(11)+`}`, "ValidationException",
+			`1 validation error detected: Value '[{InitialInstanceCount=1, InitialVariantWeight=0, InstanceType=ml.m5.large, ModelName=m, VariantName=s0}, {InitialInstanceCount=1, InitialVariantWeight=1, InstanceType=ml.m5.large, ModelName=m, VariantName=s1}, {InitialInstanceCount=1, InitialVariantWeight...' at 'shadowProductionVariants' failed to satisfy constraint: Member must have length less than or equal to 10`)
+		s.do("CreateEndpointConfig", `{"EndpointConfigName": "c", `+shadows(10)+`}`)
+		s.do("CreateEndpoint", `{"EndpointName": "e", "EndpointConfigName": "c"}`)
+		s.settle()
+		config, endpoint := s.do("DescribeEndpointConfig", `{"EndpointConfigName": "c"}`), s.do("DescribeEndpoint", `{"EndpointName": "e"}`)
+		for i := range 10 {
+			s.wants(config, fmt.Sprint("s", i), "ShadowProductionVariants", i, "VariantName")
+			s.wants(config, float64(i), "ShadowProductionVariants", i, "InitialVariantWeight")
+			s.wants(endpoint, fmt.Sprint("s", i), "ShadowProductionVariants", i, "VariantName")
+			s.wants(endpoint, float64(i), "ShadowProductionVariants", i, "CurrentWeight")
+			s.wants(endpoint, 1.0, "ShadowProductionVariants", i, "CurrentInstanceCount")
+		}
+		s.do("UpdateEndpointWeightsAndCapacities", `{"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "s7", "DesiredInstanceCount": 2, "DesiredWeight": 0.5}]}`)
+		s.settle()
+		endpoint = s.do("DescribeEndpoint", `{"EndpointName": "e"}`)
+		s.wants(endpoint, 0.5, "ShadowProductionVariants", 7, "CurrentWeight")
+		s.wants(endpoint, 2.0, "ShadowProductionVariants", 7, "CurrentInstanceCount")
+		s.wants(endpoint, 1.0, "ShadowProductionVariants", 6, "CurrentInstanceCount")
 	})
 }

@@ -41,7 +41,7 @@ func (c configs) create(ctx context.Context, in *sagemaker.CreateEndpointConfigI
 func plan(in *sagemaker.CreateEndpointConfigInput) (gnomon.EndpointSpec, error) {
 	var spec gnomon.EndpointSpec
 	if in.AsyncInferenceConfig != nil {
-		return spec, invalid("AsyncInferenceConfig is not supported: endpoints answer in real time only. Leave it out.")
+		return spec, invalid("AsyncInferenceConfig is not supported: asynchronous inference is not served, endpoints answer in real time only. Leave it out.")
 	}
 	if in.ExplainerConfig != nil {
 		return spec, invalid("ExplainerConfig is not supported: answers come without explanations. Leave it out.")

@@ -22,10 +22,6 @@ func (x experiments) create(ctx context.Context, in *sagemaker.CreateInferenceEx
 	if err != nil {
 		return nil, err
 	}
-	tags, err := newTags(in.Tags)
-	if err != nil {
-		return nil, err
-	}
 	kept := *in
 	kept.Tags = nil // they change, and are kept elsewhere
 	accepted, err := accept(kept)
@@ -45,7 +41,7 @@ func (x experiments) create(ctx context.Context, in *sagemaker.CreateInferenceEx
 		Shadow:          gnomon.VariantName(shadow.ShadowModelVariantName),
 		SamplingPercent: int(shadow.SamplingPercentage),
 		Capture:         capture,
-		Tags:            tags,
+		Tags:            tagsOf(in.Tags),
 		Accepted:        accepted,
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func (a *API) deleteTags(ctx context.Context, in *sagemaker.DeleteTagsInput) (*s
 	return &sagemaker.DeleteTagsOutput{}, nil
 }
 
-// newTags returns the tags of a new resource, if they may stand on one together.
+// newTags returns the tags of a new resource other than an experiment, if they may stand on one together.
 func newTags(in []sagemaker.Tag) ([]gnomon.Tag, error) {
 	tags := tagsOf(in)
 	return tags, control.CheckTags(tags)

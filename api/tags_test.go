@@ -37,3 +37,35 @@ func TestTags_Refuses(t *testing.T) {
 		}
 	})
 }
+
+func TestTags_SetAnExperiment(t *testing.T) {
+	const share = `The tag "gnomon:sampling" with the value 49.5 does not fit SamplingPercentage `
+	onStage(t, func(s *stage) {
+		s.serve()
+		for _, c := range []struct{ tag, message string }{
+			{`{"Key": "gnomon:max-rate", "Value": "fast"}`, `The value "fast" of the tag "gnomon:max-rate" is not valid. It must be a number of copies per second above 0 and at most 1000000, with at most four decimals, such as 50 or 0.5.`},
+			{`{"Key": "gnomon:sampling", "Value": "49.55555"}`, `The value "49.55555" of the tag "gnomon:sampling" is not valid. It must be a percentage above 0 and at most 100, with at most four decimals, such as 2.5 or 0.01.`},
+			{`{"Key": "gnomon:sampling", "Value": "0"}`, `The tag "gnomon:sampling" with the value 0 does not fit SamplingPercentage 50: the value must round up to SamplingPercentage, and it rounds up to 0.`},
+			{`{"Key": "gnomon:verdict", "Value": ""}`, `The tag key "gnomon:verdict" begins with "gnomon:", which is reserved for settings of an inference experiment. The settings are "gnomon:max-rate" and "gnomon:sampling".`},
+		} {
+			s.refuses("CreateInferenceExperiment", test(`, "Tags": [`+c.tag+`]`), "ValidationException", c.message)
+		}
+		s.refuses("CreateInferenceExperiment", test(`, "Tags": [{"Key": "gnomon:sampling", "Value": "$1"}]`), "ValidationException",
+			`1 validation error detected: Value '$1' at 'tags.1.member.value' failed to satisfy constraint: Member must satisfy regular expression pattern: ([\p{L}\p{Z}\p{N}_.:/=+\-@]*)`)
+		s.do("CreateInferenceExperiment", test(`, "Tags": [{"Key": "gnomon:sampling", "Value": "49.5"}, {"Key": "gnomon:max-rate", "Value": "50"}]`))
+		s.settle()
+		const arn = `"ResourceArn": "` + arns + `inference-experiment/x"`
+		const moves = `The tag "gnomon:sampling" of inference experiment "x" cannot be changed in status Running: what is sampled must not change once numbers were seen. It can be changed in status Created; to sample otherwise now, stop the experiment and create another.`
+		s.refuses("AddTags", `{`+arn+`, "Tags": [{"Key": "gnomon:sampling", "Value": "49.6"}]}`, "ValidationException", moves)
+		s.refuses("DeleteTags", `{`+arn+`, "TagKeys": ["gnomon:sampling"]}`, "ValidationException", moves)
+		s.refuses("UpdateInferenceExperiment", `{"Name": "x", "ShadowModeConfig": {"SourceModelVariantName": "AllTraffic", "ShadowModelVariants": [{"ShadowModelVariantName": "shadow", "SamplingPercentage": 60}]}}`,
+			"ValidationException", share+`60: the value must round up to SamplingPercentage, and it rounds up to 50. The tag cannot be changed in status Running.`)
+		s.do("AddTags", `{`+arn+`, "Tags": [{"Key": "gnomon:max-rate", "Value": "0.5"}, {"Key": "gnomon:sampling", "Value": "49.5"}]}`)
+		s.wants(s.do("ListTags", `{`+arn+`}`), decoded(t, `{"Tags": [{"Key": "gnomon:max-rate", "Value": "0.5"}, {"Key": "gnomon:sampling", "Value": "49.5"}]}`)["Tags"], "Tags")
+		s.do("DeleteTags", `{`+arn+`, "TagKeys": ["gnomon:max-rate"]}`)
+		for _, resource := range []string{"model/m", "endpoint-config/c", "endpoint/e"} {
+			s.refuses("AddTags", `{"ResourceArn": "`+arns+resource+`", "Tags": [{"Key": "gnomon:max-rate", "Value": "1"}]}`, "ValidationException",
+				`The tag key "gnomon:max-rate" begins with "gnomon:", which is reserved for settings of an inference experiment. It cannot stand on another resource.`)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gnomon"
@@ -117,8 +118,9 @@ func retain(e *gnomon.Endpoint, spec gnomon.EndpointSpec, c Change) {
 	kept := make(map[gnomon.VariantName]gnomon.Scaling)
 	if c.RetainProperties {
 		wanted := e.Wanted(nil)
-		for _, v := range wanted.Production {
-			if _, _, ok := spec.Variant(v.Name); !ok {
+		for _, v := range slices.Concat(wanted.Production, wanted.Shadows) {
+			_, was, _ := wanted.Variant(v.Name)
+			if _, is, ok := spec.Variant(v.Name); !ok || is != was {
 				continue
 			}
 			var sc gnomon.Scaling

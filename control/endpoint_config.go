@@ -52,9 +52,8 @@ func checkSpec(s gnomon.EndpointSpec) error {
 	if len(s.Shadows) == 0 {
 		return nil
 	}
-	if len(s.Shadows) != 1 || len(s.Production) != 1 {
-		return gnomon.Errorf(gnomon.Invalid, "When ShadowProductionVariants is used, exactly one variant in ProductionVariants and one in ShadowProductionVariants are allowed. The request has %d and %d.",
-			len(s.Production), len(s.Shadows))
+	if len(s.Production) != 1 {
+		return gnomon.Errorf(gnomon.Invalid, "When ShadowProductionVariants is used, exactly one variant in ProductionVariants is allowed. The request has %d.", len(s.Production))
 	}
 	return noInferentia(slices.Concat(s.Production, s.Shadows))
 }

@@ -92,6 +92,10 @@ func (s Experiments) plan(r NewExperiment) (*gnomon.Experiment, error) {
 	if r.Source == r.Shadow {
 		return nil, gnomon.Errorf(gnomon.Invalid, "ShadowModeConfig names the variant %q both as SourceModelVariantName and as ShadowModelVariantName. They must differ.", r.Source)
 	}
+	set, err := settings(r.Tags, r.SamplingPercent)
+	if err != nil {
+		return nil, err
+	}
 	t := now()
 	schedule, err := r.Schedule.Resolve(t)
 	if err != nil {
@@ -101,7 +105,7 @@ func (s Experiments) plan(r NewExperiment) (*gnomon.Experiment, error) {
 		Name: r.Name, ID: gnomon.NewID(), Description: r.Description, Role: r.Role, Endpoint: r.Endpoint, KmsKey: r.KmsKey,
 		CreatedAt: t, ModifiedAt: t, VariantsAt: t, Schedule: schedule, Planned: planned(r.Schedule, schedule),
 		Production: gnomon.Variant{Name: r.Source}, Shadow: gnomon.Variant{Name: r.Shadow},
-		SamplingPercent: r.SamplingPercent, Capture: r.Capture, Status: gnomon.Creating, Accepted: r.Accepted,
+		SamplingPercent: r.SamplingPercent, Settings: set, Capture: r.Capture, Status: gnomon.Creating, Accepted: r.Accepted,
 	}, nil
 }
 

@@ -90,6 +90,9 @@ func (s Experiments) finish(tx *gnomon.Tx, x *gnomon.Experiment, stop gnomon.Sto
 	}
 	if out == gnomon.Retained {
 		x.Warnings = append(x.Warnings, "The shadow variant stays on the endpoint: requests go on being copied to it, and its instances go on costing, until the endpoint is updated.")
+		if x.Settings.MaxRate > 0 {
+			x.Warnings = append(x.Warnings, fmt.Sprintf("The tag %q ends with the inference experiment: copying goes on without a bound on its rate.", gnomon.TagMaxRate))
+		}
 	}
 	end(x, ending)
 	return nil

@@ -26,7 +26,7 @@ func TestExperiment_EndsOnSchedule(t *testing.T) {
 		if e.Live.Config != x.Overlay.Config || len(e.Live.Shadows) != 1 {
 			t.Errorf("the endpoint lives by config %q with %d shadows", e.Live.Config, len(e.Live.Shadows))
 		}
-		if m := s.router.route("e").Mirror; m == nil || m.Fraction != 0.5 || len(m.Shadow.Instances) != 1 || m.ID != x.Mirror() {
+		if m := s.router.mirror("e"); m == nil || m.Fraction != 0.5 || len(m.Shadow.Instances) != 1 || m.ID != x.Mirror() {
 			t.Errorf("requests are not mirrored: %+v", m)
 		}
 
@@ -38,7 +38,7 @@ func TestExperiment_EndsOnSchedule(t *testing.T) {
 			t.Errorf("it ended %s with overlay %v", x.Outcome, x.Overlay)
 		}
 		e = s.wantEndpoint("e", gnomon.EndpointInService)
-		if e.Live.Config != "c" || len(e.Live.Shadows) != 0 || s.router.route("e").Mirror != nil {
+		if e.Live.Config != "c" || len(e.Live.Shadows) != 0 || s.router.mirror("e") != nil {
 			t.Errorf("the endpoint was not restored: %+v", e.Live)
 		}
 		if after := s.host.running("AllTraffic"); !maps.Equal(before, after) {
@@ -72,7 +72,7 @@ func TestExperiment_PromotesTheShadow(t *testing.T) {
 			t.Errorf("outcome %s, reason %q", x.Outcome, x.Reason)
 		}
 		r := s.router.route("e")
-		if len(r.Production) != 1 || r.Production[0].Name != "shadow" || len(r.Production[0].Instances) != 1 || r.Mirror != nil {
+		if len(r.Production) != 1 || r.Production[0].Name != "shadow" || len(r.Production[0].Instances) != 1 || len(r.Mirrors) != 0 {
 			t.Errorf("route after promotion: %+v", r)
 		}
 		if after := s.host.running("shadow"); !maps.Equal(before, after) {
@@ -105,7 +105,7 @@ func TestExperiment_RetainsBoth(t *testing.T) {
 		}
 		s.settle()
 		x := s.wantExperiment("x", gnomon.Completed)
-		m := s.router.route("e").Mirror
+		m := s.router.mirror("e")
 		if m == nil || m.ID == x.Mirror() || m.Fraction != 0.5 {
 			t.Errorf("mirroring does not go on as the endpoint's own: %+v", m)
 		}
@@ -199,7 +199,7 @@ func TestExperiment_SurvivesRestarts(t *testing.T) {
 		if n := len(s.host.running("shadow")); n != 1 {
 			t.Errorf("%d shadow instances run nine minutes before the start", n)
 		}
-		if m := s.router.route("e").Mirror; m != nil {
+		if m := s.router.mirror("e"); m != nil {
 			t.Errorf("requests are mirrored before the start: %+v", m)
 		}
 		s.restart(20 * time.Minute)
@@ -254,7 +254,7 @@ func TestExperiment_KeepsAnOwnersScaling(t *testing.T) {
 		}
 		s.settle()
 		s.wantExperiment("x", gnomon.Running)
-		if m := s.router.route("e").Mirror; m == nil || m.Fraction != 0.1 {
+		if m := s.router.mirror("e"); m == nil || m.Fraction != 0.1 {
 			t.Errorf("mirror after the update: %+v", m)
 		}
 		if n := len(s.host.running("AllTraffic")); n != 3 {

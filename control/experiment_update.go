@@ -73,25 +73,36 @@ func (s Experiments) apply(tx *gnomon.Tx, x *gnomon.Experiment, u ExperimentUpda
 	if err := change(tx, x, u); err != nil {
 		return err
 	}
+	if err := x.Refit(); err != nil {
+		return err
+	}
 	e, err := s.Plane.found(tx, x.Endpoint)
 	if err != nil {
 		return err
 	}
-	if e == nil || e.ID != x.EndpointID {
-		return nil // the reconciler ends the experiment
+	if e != nil && e.ID == x.EndpointID {
+		if err := s.alone(tx, x, e); err != nil {
+			return err
+		}
 	}
-	if err := s.alone(tx, x, e); err != nil {
+	return s.Plane.relay(tx, &before, x)
+}
+
+// relay replaces the overlay of an experiment that was changed, if it has one and the change is to be deployed.
+func (p *Plane) relay(tx *gnomon.Tx, before, x *gnomon.Experiment) error {
+	e, err := p.found(tx, x.Endpoint)
+	if err != nil {
 		return err
 	}
-	if sameLie(&before, x, e) {
-		return nil
+	if e == nil || e.ID != x.EndpointID || sameLie(before, x, e) {
+		return nil // without its endpoint, the reconciler ends it
 	}
-	return s.Plane.lieAnew(tx, x, e)
+	return p.lieAnew(tx, x, e)
 }
 
 // sameLie reports whether the two lie over the endpoint alike, so that nothing needs to be deployed.
 func sameLie(a, b *gnomon.Experiment, e *gnomon.Endpoint) bool {
-	return a.VariantsAt.Equal(b.VariantsAt) && a.SamplingPercent == b.SamplingPercent &&
+	return a.VariantsAt.Equal(b.VariantsAt) && a.SampledPercent() == b.SampledPercent() &&
 		e.Base.With(a.Lie(e.Base)).Revision() == e.Base.With(b.Lie(e.Base)).Revision()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ func TestExperiments_KeepToTheirStateTable(t *testing.T) {
 				"start":   w.startNow,
 				"stop":    w.stop,
 				"sample":  w.sample,
+				"cap":     w.cap,
+				"tune":    w.tune,
 				"delete":  w.delete,
 				"scale":   w.scale,
 				"meddle":  w.meddle,
@@ -72,6 +75,21 @@ type guess struct {
 	shadow     gnomon.VariantName
 	bad        bool // its shadow never gets into service
 	sampling   int
+	tuned      float64 // by its tag, in percent; 0: it has none
+	rate       float64
+}
+
+// fraction is what should be copied.
+func (g *guess) fraction() float64 {
+	if g.tuned > 0 {
+		return g.tuned / 100
+	}
+	return float64(g.sampling) / 100
+}
+
+// fits reports whether the tag allows for a SamplingPercentage.
+func (g *guess) fits(percent int) bool {
+	return g.tuned == 0 || math.Ceil(g.tuned) == float64(percent)
 }
 
 // A world is a control plane with one endpoint beside the model of it.
@@ -244,10 +262,59 @@ func (w *world) sample(rt *rapid.T) {
 		u.Shadowing.Source, u.Shadowing.Shadow = g.source, g.shadow
 	}
 	_, err := w.stage.experiments.Update(w.stage.ctx, u)
+	if g != nil && gnomon.UpdateExperiment.Legal(g.status) && !g.fits(percent) {
+		if !errors.Is(err, gnomon.Invalid) {
+			rt.Fatalf("a SamplingPercentage of %d with the tag %v: %v", percent, g.tuned, err)
+		}
+		return
+	}
 	if w.expect(rt, gnomon.UpdateExperiment, g, err) {
 		g.sampling = percent
 	}
 	w.settle()
+}
+
+// cap bounds the rate by a tag.
+func (w *world) cap(rt *rapid.T) {
+	name, g := w.pick(rt)
+	rate := rapid.IntRange(1, 3).Draw(rt, "rate")
+	err := w.stage.tag(name, gnomon.TagMaxRate, fmt.Sprint(rate))
+	if w.tagged(rt, g, g != nil && (!g.status.Final() || g.rate == float64(rate)), err) {
+		g.rate = float64(rate)
+	}
+	w.settle()
+}
+
+// tune sets or takes away the tag that says the share to the point.
+func (w *world) tune(rt *rapid.T) {
+	name, g := w.pick(rt)
+	if g != nil && rapid.Bool().Draw(rt, "away") {
+		err := w.stage.untag(name, gnomon.TagSampling)
+		if w.tagged(rt, g, g.status == gnomon.Created || g.tuned == 0, err) {
+			g.tuned = 0
+		}
+		w.settle()
+		return
+	}
+	share := float64(rapid.IntRange(490, 510).Draw(rt, "tenths")) / 10
+	err := w.stage.tag(name, gnomon.TagSampling, fmt.Sprint(share))
+	ok := g != nil && (g.tuned == share || g.status == gnomon.Created && math.Ceil(share) == float64(g.sampling))
+	if w.tagged(rt, g, ok, err) {
+		g.tuned = share
+	}
+	w.settle()
+}
+
+// tagged checks how a change of the tags of g went, and reports whether it was made.
+func (w *world) tagged(rt *rapid.T, g *guess, ok bool, err error) bool {
+	switch {
+	case g == nil && errors.Is(err, gnomon.NotFound), g != nil && !ok && errors.Is(err, gnomon.Invalid):
+		return false
+	case ok && err == nil:
+		return true
+	}
+	rt.Fatalf("tags of %+v: %v, should be possible: %v", g, err, ok)
+	return false
 }
 
 func (w *world) delete(rt *rapid.T) {
@@ -320,11 +387,12 @@ func (w *world) check(rt *rapid.T) {
 	if len(r.Production) != 1 || r.Production[0].Name != w.production || len(r.Production[0].Instances) != w.count {
 		rt.Fatalf("production is %+v, want %s with %d instances", r.Production, w.production, w.count)
 	}
-	if (running != nil) != (r.Mirror != nil) {
-		rt.Fatalf("mirror %+v while running %+v", r.Mirror, running)
+	m := w.stage.router.mirror("e")
+	if (running != nil) != (m != nil) || len(r.Mirrors) > 1 {
+		rt.Fatalf("mirrors %+v while running %+v", r.Mirrors, running)
 	}
-	if running != nil && (r.Mirror.Shadow.Name != running.shadow || r.Mirror.Fraction != float64(running.sampling)/100 || len(r.Mirror.Shadow.Instances) != 1) {
-		rt.Fatalf("mirror %+v, want %+v", r.Mirror, running)
+	if running != nil && (m.Shadow.Name != running.shadow || m.Fraction != running.fraction() || m.MaxRate != running.rate || len(m.Shadow.Instances) != 1) {
+		rt.Fatalf("mirror %+v, want %+v", m, running)
 	}
 	w.checkInstances(rt)
 }

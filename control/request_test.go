@@ -32,6 +32,9 @@ func TestExperiments_CreateRefuses(t *testing.T) {
 		"Inferentia1":          {func(r *control.NewExperiment) { r.Variants[1].InstanceType = "ml.inf1.xlarge" }, gnomon.Invalid, "Inf1"},
 		"ShadowNowhere":        {func(r *control.NewExperiment) { r.Variants = r.Variants[:1] }, gnomon.Invalid, "does not give the shadow variant"},
 		"NeitherNorAnEndpoint": {func(r *control.NewExperiment) { r.Variants, r.Endpoint = r.Variants[:1], "new" }, gnomon.Invalid, "there is no endpoint"},
+		"UnknownSetting":       {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sample", Value: "1"}} }, gnomon.Invalid, `The settings are "gnomon:max-rate" and "gnomon:sampling".`},
+		"MalformedSetting":     {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:max-rate", Value: "fast"}} }, gnomon.Invalid, `The value "fast" of the tag "gnomon:max-rate"`},
+		"UnfittingSampling":    {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sampling", Value: "0.5"}} }, gnomon.Invalid, "with the value 0.5 does not fit SamplingPercentage 50"},
 		"Quota":                {func(r *control.NewExperiment) { r.Variants[1].InstanceType, r.Variants[1].Count = "ml.c5.large", 3 }, gnomon.Limit, "'ml.c5.large for endpoint usage' is 2 Instances, with current utilization of 0 Instances and a request delta of 3 Instances"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,40 +106,6 @@ func TestExperiments_NeedOneProductionVariant(t *testing.T) {
 		_, err := s.experiments.Create(s.ctx, s.request("x", "e"))
 		if !errors.Is(err, gnomon.Invalid) || !strings.Contains(err.Error(), `["AllTraffic" "Other"]`) {
 			t.Errorf("%v", err)
-		}
-	})
-}
-
-func TestExperiments_ReplaceAnEndpointsOwnShadowForAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t)
-		s.model("m")
-		s.model("n")
-		own := gnomon.EndpointConfig{Name: "c", Spec: gnomon.EndpointSpec{Production: []gnomon.Variant{variant("AllTraffic", "m", 2)}, Shadows: []gnomon.Variant{variant("own", "n", 1)}}}
-		own.Spec.Shadows[0].Weight = 0.25
-		if _, err := s.configs.Create(s.ctx, own, nil); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.endpoints.Create(s.ctx, control.Change{Name: "e", Config: "c"}); err != nil {
-			t.Fatal(err)
-		}
-		s.settle()
-		if m := s.router.route("e").Mirror; m == nil || m.Fraction != 0.25 || m.Experiment != "" {
-			t.Fatalf("the endpoint's own mirror is %+v", m)
-		}
-		r := s.request("x", "e")
-		r.Schedule.End = time.Now().Add(time.Hour)
-		if _, err := s.experiments.Create(s.ctx, r); err != nil {
-			t.Fatal(err)
-		}
-		s.settle()
-		if m := s.router.route("e").Mirror; m == nil || m.Experiment != "x" || m.Shadow.Name != "shadow" {
-			t.Errorf("during the test the mirror is %+v", m)
-		}
-		time.Sleep(2 * time.Hour)
-		s.wantExperiment("x", gnomon.Completed)
-		if m := s.router.route("e").Mirror; m == nil || m.Experiment != "" || m.Shadow.Name != "own" || len(m.Shadow.Instances) != 1 {
-			t.Errorf("after the test the mirror is %+v", m)
 		}
 	})
 }
@@ -378,9 +347,11 @@ func TestTags_OnEveryKind(t *testing.T) {
 				t.Errorf("tags of no %s: %v", kind, err)
 			}
 		}
-		for _, key := range []string{"aws:x", "gnomon:sampling"} {
-			if _, err := s.tags.Add(s.ctx, p.ARN("model", "m"), []gnomon.Tag{{Key: key}}); !errors.Is(err, gnomon.Invalid) {
-				t.Errorf("the reserved key %s: %v", key, err)
+		for _, key := range []string{"aws:x", "gnomon:sampling", "gnomon:max-rate", "GNOMON:x"} {
+			for kind, name := range map[string]string{"model": "m", "endpoint": "e", "endpoint-config": "c"} {
+				if _, err := s.tags.Add(s.ctx, p.ARN(kind, name), []gnomon.Tag{{Key: key, Value: "1"}}); !errors.Is(err, gnomon.Invalid) {
+					t.Errorf("the reserved key %s on the %s: %v", key, kind, err)
+				}
 			}
 		}
 		if _, err := s.tags.List(s.ctx, "arn:aws:sagemaker:us-east-1:000000000000:pipeline/p"); !errors.Is(err, gnomon.Invalid) {

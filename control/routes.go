@@ -51,7 +51,7 @@ func (b *board) publish() {
 }
 
 func sameRoute(a, b gnomon.EndpointRoute) bool {
-	return a.Name == b.Name && a.ID == b.ID && sameMirror(a.Mirror, b.Mirror) &&
+	return a.Name == b.Name && a.ID == b.ID && slices.EqualFunc(a.Mirrors, b.Mirrors, sameMirror) &&
 		slices.EqualFunc(a.Production, b.Production, sameVariant)
 }
 
@@ -59,14 +59,10 @@ func sameVariant(a, b gnomon.VariantRoute) bool {
 	return a.Name == b.Name && a.Weight == b.Weight && a.Routing == b.Routing && slices.Equal(a.Instances, b.Instances)
 }
 
-func sameMirror(a, b *gnomon.MirrorRoute) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	x, y := *a, *b
+func sameMirror(x, y gnomon.MirrorRoute) bool {
 	same := sameVariant(x.Shadow, y.Shadow) && x.Until.Equal(y.Until)
 	return same && x.ID == y.ID && x.Experiment == y.Experiment && x.Source == y.Source &&
-		x.Fraction == y.Fraction && x.MaxRate == y.MaxRate && x.Paused == y.Paused
+		x.Fraction == y.Fraction && x.Salt == y.Salt && x.MaxRate == y.MaxRate && x.Paused == y.Paused
 }
 
 // route returns where the requests of the site's endpoint go: to the instances in service of what is live.
@@ -75,7 +71,7 @@ func (s site) route(instances map[gnomon.InstanceID]gnomon.Instance) gnomon.Endp
 	for _, v := range s.e.Live.Production {
 		r.Production = append(r.Production, s.variantRoute(v, gnomon.Production, instances))
 	}
-	r.Mirror = s.mirror(instances)
+	r.Mirrors = s.mirrorRoutes(instances)
 	return r
 }
 
@@ -89,32 +85,43 @@ func (s site) variantRoute(v gnomon.Variant, c gnomon.Class, instances map[gnomo
 	return r
 }
 
-// mirror returns the copying that goes on: the experiment's while one lies over the endpoint, the endpoint's own shadow
-// otherwise.
-func (s site) mirror(instances map[gnomon.InstanceID]gnomon.Instance) *gnomon.MirrorRoute {
-	if len(s.e.Live.Shadows) == 0 {
-		return nil
-	}
-	shadow := s.e.Live.Shadows[0]
-	to := s.variantRoute(shadow, gnomon.Shadow, instances)
-	if o := s.overlay(); o != nil {
-		deployed := strings.HasPrefix(s.e.Overlay, s.x.ID) && o.Shadow != nil && o.Shadow.Name == shadow.Name
-		if !deployed || !(o.Mirror || o.Paused) {
-			return nil
-		}
-		return &gnomon.MirrorRoute{
-			ID: s.x.Mirror(), Experiment: s.x.Name, Source: s.x.Production.Name, Shadow: to,
-			Fraction: o.Fraction, Paused: o.Paused, Until: s.x.Schedule.End,
-		}
-	}
-	if s.e.Overlay != "" {
+// mirrorRoutes returns the copying that goes on: the experiment's while one lies over the endpoint, that of the endpoint's
+// own shadows otherwise.
+func (s site) mirrorRoutes(instances map[gnomon.InstanceID]gnomon.Instance) []gnomon.MirrorRoute {
+	switch {
+	case s.overlay() != nil:
+		return s.underTest(instances)
+	case s.e.Overlay != "":
 		return nil // an experiment's shadow that is about to be taken away
 	}
 	source := s.e.Live.Production[0]
-	return &gnomon.MirrorRoute{
-		ID: gnomon.MirrorID(s.e.ID + "/" + string(shadow.Name)), Source: source.Name, Shadow: to,
-		Fraction: fraction(shadow.Weight, source.Weight),
+	var all []gnomon.MirrorRoute
+	for _, shadow := range s.e.Live.Shadows {
+		all = append(all, gnomon.MirrorRoute{
+			ID: gnomon.MirrorID(s.e.ID + "/" + string(shadow.Name)), Source: source.Name,
+			Shadow:   s.variantRoute(shadow, gnomon.Shadow, instances),
+			Fraction: fraction(shadow.Weight, source.Weight), Salt: s.e.ID,
+		})
 	}
+	return all
+}
+
+// underTest returns the copying to the experiment's shadow, once that is deployed.
+func (s site) underTest(instances map[gnomon.InstanceID]gnomon.Instance) []gnomon.MirrorRoute {
+	o := s.overlay()
+	if o.Shadow == nil || !strings.HasPrefix(s.e.Overlay, s.x.ID) || !(o.Mirror || o.Paused) {
+		return nil
+	}
+	shadow, class, ok := s.e.Live.Variant(o.Shadow.Name)
+	if !ok || class != gnomon.Shadow {
+		return nil
+	}
+	return []gnomon.MirrorRoute{{
+		ID: s.x.Mirror(), Experiment: s.x.Name, Source: s.x.Production.Name,
+		Shadow:   s.variantRoute(shadow, gnomon.Shadow, instances),
+		Fraction: o.Fraction, Salt: string(s.x.Mirror()), MaxRate: s.x.Settings.MaxRate,
+		Paused: o.Paused, Until: s.x.Schedule.End,
+	}}
 }
 
 // fraction is the share of requests that a shadow's weight asks for beside the weight of production: their ratio, at

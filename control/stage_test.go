@@ -323,6 +323,15 @@ func (p *paper) route(name string) *gnomon.EndpointRoute {
 	return nil
 }
 
+// mirror returns the one mirror of the endpoint's route; nil: it has none.
+func (p *paper) mirror(name string) *gnomon.MirrorRoute {
+	r := p.route(name)
+	if r == nil || len(r.Mirrors) != 1 {
+		return nil
+	}
+	return &r.Mirrors[0]
+}
+
 // ledger notes what was frozen.
 type ledger struct {
 	mu     sync.Mutex

@@ -41,9 +41,9 @@ func (w witness) look(tx *gnomon.Tx) error {
 		return err
 	}
 	for _, x := range experiments {
-		r := w.router.route(string(x.Endpoint))
-		if r == nil || r.Mirror == nil || r.Mirror.Experiment != x.Name || r.Mirror.Fraction != x.Overlay.Fraction {
-			w.t.Errorf("experiment %s is said to be Running at %v, the route of its endpoint is %+v", x.Name, x.Overlay.Fraction, r)
+		m := w.router.mirror(string(x.Endpoint))
+		if m == nil || m.Experiment != x.Name || m.Fraction != x.Overlay.Fraction {
+			w.t.Errorf("experiment %s is said to be Running at %v, the mirror of its endpoint is %+v", x.Name, x.Overlay.Fraction, m)
 		}
 	}
 	return nil

@@ -225,8 +225,13 @@ var picture = `{"features":[` + strings.Repeat("0,", 63) + `0]}`
 
 // A comparison is what Gnomon's own JSON says of an experiment.
 type comparison struct {
-	Status     string
-	Outcome    string
+	Status  string
+	Outcome string
+
+	SamplingPercentage float64 `json:"sampling_percentage"`
+	SampledPercentage  float64 `json:"sampled_percentage"`
+	MaxRate            float64 `json:"max_rate"`
+
 	Accounting map[string]int64
 	Latency    struct{ Production, Shadow struct{ Count int64 } }
 	Errors     struct {

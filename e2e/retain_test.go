@@ -15,13 +15,19 @@ import (
 // answered returns how many requests and copies a variant has answered well, as /metrics tells it.
 func (c client) answered(endpoint, variant string) int {
 	c.t.Helper()
+	return c.metric(fmt.Sprintf(`gnomon_requests_total{endpoint=%q,outcome="2xx",variant=%q}`, endpoint, variant))
+}
+
+// metric returns the whole number that /metrics has for a name with its labels in order; 0: it has none.
+func (c client) metric(name string) int {
+	c.t.Helper()
 	res := c.get("/metrics", c.key)
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != 200 {
 		c.t.Fatalf("/metrics: %s %v", res.Status, err)
 	}
-	line := regexp.MustCompile(fmt.Sprintf(`(?m)^gnomon_requests_total\{endpoint=%q,outcome="2xx",variant=%q\} (\d+)$`, endpoint, variant)).FindSubmatch(text)
+	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\d+)$`).FindSubmatch(text)
 	if line == nil {
 		return 0
 	}

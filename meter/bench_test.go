@@ -54,7 +54,7 @@ func BenchmarkRecord_Flushing(b *testing.B) {
 
 func BenchmarkMirror(b *testing.B) {
 	m := New(Options{}, newMemory(), slog.New(slog.DiscardHandler))
-	r := m.Mirror(mirrorID)
+	r := m.Mirror(copying)
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

@@ -7,7 +7,7 @@ import (
 	"gnomon"
 )
 
-// A sheetKey names a sheet. A series under test has sheets of its own, so the mirror is part of it.
+// A sheetKey names a sheet. A series under test has sheets of its own, so the mirrors are part of it.
 type sheetKey struct {
 	series gnomon.Series
 	minute int64 // Unix seconds
@@ -64,19 +64,15 @@ func (m *Meter) drainAll() {
 
 // drain moves what a series' stripes hold to its sheets. The caller holds mu.
 func (m *Meter) drain(s *series) {
-	mi := s.mirror
-	if mi != nil && !mi.loaded {
-		return // whether it is frozen is not known yet
+	if !s.known() {
+		return // whether a mirror is frozen is not known yet
 	}
-	key := s.key
-	if mi != nil && mi.final != nil {
-		// What comes after the end was answered all the same, but is no part of the test.
-		key.Mirror, mi = "", nil
-	}
+	// What comes after the end of a mirror was answered all the same, but is no part of its test.
+	key, mirrors := s.open()
 	s.drain(func(c *cell) {
 		m.sheet(sheetKey{key, c.minute}).add(&c.Numbers)
 		m.total(key).Merge(&c.Numbers)
-		if mi != nil {
+		for _, mi := range mirrors {
 			mi.addTo(key.Variant, time.Unix(c.minute, 0).UTC(), time.Minute, &c.Numbers)
 		}
 	})
@@ -158,16 +154,14 @@ func (m *Meter) forget(now time.Time) {
 		}
 	}
 	variants := make(map[variant]bool)
-	endpoints := make(map[gnomon.EndpointName]bool)
 	for key, s := range m.series {
 		if s.recorders.Load() == 0 && s.empty() {
 			delete(m.series, key)
 			continue
 		}
 		variants[variant{key.Endpoint, key.Variant}] = true
-		endpoints[key.Endpoint] = true
-		if s.mirror != nil {
-			s.mirror.used = now
+		for _, mi := range s.mirrors {
+			mi.used = now
 		}
 	}
 	for v := range m.totals {
@@ -175,28 +169,33 @@ func (m *Meter) forget(now time.Time) {
 			delete(m.totals, v)
 		}
 	}
-	m.forgetMirrors(now, endpoints)
+	m.forgetMirrors(now)
 }
 
-func (m *Meter) forgetMirrors(now time.Time, endpoints map[gnomon.EndpointName]bool) {
+func (m *Meter) forgetMirrors(now time.Time) {
+	held := make(map[names]bool)
 	for id, mi := range m.mirrors {
-		if mi.recorders.Load() > 0 || !mi.loaded || now.Sub(mi.used) < forgetMirrorAfter {
-			continue
-		}
-		if _, unsaved := mi.unsaved(); unsaved {
+		_, unsaved := mi.unsaved()
+		if mi.recorders.Load() > 0 || !mi.loaded || unsaved || now.Sub(mi.used) < forgetMirrorAfter {
+			held[mi.names] = true
 			continue
 		}
 		delete(m.mirrors, id)
-		t, ok := m.retired[mi.endpoint]
-		if !ok {
-			t = new(tally)
-			m.retired[mi.endpoint] = t
-		}
-		t.add(mi.count())
+		m.retire(mi)
 	}
-	for e := range m.retired {
-		if !endpoints[e] {
-			delete(m.retired, e)
+	for n := range m.retired {
+		if !held[n] || n == (names{}) {
+			delete(m.retired, n)
 		}
 	}
+}
+
+// retire keeps what a mirror counted for Prometheus, as long as another one bears its names: a counter must not fall.
+func (m *Meter) retire(mi *mirror) {
+	t, ok := m.retired[mi.names]
+	if !ok {
+		t = new(tally)
+		m.retired[mi.names] = t
+	}
+	t.add(mi.count())
 }

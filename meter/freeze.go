@@ -2,6 +2,7 @@ package meter
 
 import (
 	"context"
+	"slices"
 
 	"gnomon"
 )
@@ -10,29 +11,24 @@ import (
 // stopped, and what its recorders are told from now on changes no report on it. Freezing again changes nothing. The
 // error says that the store does not have it yet; memory does, and later saves include it.
 func (m *Meter) Freeze(ctx context.Context, id gnomon.MirrorID) error {
-	m.saving.Lock()
-	defer m.saving.Unlock()
-	m.mu.Lock()
-	mi := m.mirror(id)
-	loaded := mi.loaded
-	m.mu.Unlock()
-	if !loaded {
-		if err := m.load(ctx, mi); err != nil {
-			return err
-		}
+	mi, err := m.hold(ctx, id)
+	if err != nil {
+		return err
 	}
 	m.freeze(mi)
+	m.mu.Unlock()
+	m.saving.Lock()
+	defer m.saving.Unlock()
 	return m.save(ctx)
 }
 
+// freeze makes the mirror's numbers final. The caller holds mu, by [Meter.hold].
 func (m *Meter) freeze(mi *mirror) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if mi.final != nil {
+	if mi.frozen() {
 		return
 	}
 	for _, s := range m.series {
-		if s.mirror == mi {
+		if slices.Contains(s.mirrors, mi) {
 			m.drain(s)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestFreeze_IsFinal(t *testing.T) {
 	s := newMemory()
 	m := newTestMeter(t, s, Options{})
-	p, mi := m.Series(production), m.Mirror(mirrorID)
+	p, mi := m.Series(production), m.Mirror(copying)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	use := func(p gnomon.LegRecorder, mi gnomon.MirrorRecorder) {
 		mi.Begin()
@@ -43,7 +43,7 @@ func TestFreeze_IsFinal(t *testing.T) {
 		}
 	}
 	next := newTestMeter(t, s, Options{})
-	use(next.Series(production), next.Mirror(mirrorID)) // a router that has not heard of it
+	use(next.Series(production), next.Mirror(copying)) // a router that has not heard of it
 	flush(t, next)
 	if err := next.Freeze(t.Context(), mirrorID); err != nil {
 		t.Error("freeze after a restart:", err)
@@ -59,7 +59,7 @@ func TestFreeze_IsFinal(t *testing.T) {
 func TestFreeze_HoldsWhileTheStoreFails(t *testing.T) {
 	s := newMemory()
 	m := newTestMeter(t, s, Options{})
-	mi := m.Mirror(mirrorID)
+	mi := m.Mirror(copying)
 	mi.Begin()
 	flush(t, m)
 	s.fail(errDiskFull)

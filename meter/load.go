@@ -2,9 +2,41 @@ package meter
 
 import (
 	"context"
+	"slices"
 
 	"gnomon"
 )
+
+// hold returns the mirror of that ID, holding mu, once it is known what the store has of it and of every mirror that its
+// legs are compared in too: until then they wait. The caller unlocks mu. With an error, mu is not held.
+func (m *Meter) hold(ctx context.Context, id gnomon.MirrorID) (*mirror, error) {
+	for {
+		m.mu.Lock()
+		mi := m.mirror(id)
+		if m.known(mi) {
+			return mi, nil
+		}
+		m.mu.Unlock()
+		if err := m.catchUp(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (m *Meter) known(mi *mirror) bool {
+	for _, s := range m.series {
+		if slices.Contains(s.mirrors, mi) && !s.known() {
+			return false
+		}
+	}
+	return mi.loaded
+}
+
+func (m *Meter) catchUp(ctx context.Context) error {
+	m.saving.Lock()
+	defer m.saving.Unlock()
+	return m.loadAll(ctx)
+}
 
 // loadAll reads what the store has of mirrors that are new in memory. The caller holds saving.
 func (m *Meter) loadAll(ctx context.Context) error {
@@ -32,7 +64,7 @@ func (m *Meter) load(ctx context.Context, mi *mirror) error {
 		return err
 	}
 	was := newMirror(mi.id, "", 0)
-	err = m.store.Rows(ctx, Filter{Series: gnomon.Series{Mirror: mi.id}}, func(r Row) error {
+	err = m.store.Rows(ctx, Filter{Mirror: mi.id}, func(r Row) error {
 		if n, ok := m.decode(r); ok {
 			was.addTo(r.Series.Variant, r.Start, r.Span, n)
 		}

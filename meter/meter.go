@@ -64,7 +64,7 @@ type Meter struct {
 	mirrors map[gnomon.MirrorID]*mirror
 	sheets  map[sheetKey]*sheet
 	totals  map[variant]*Numbers
-	retired map[gnomon.EndpointName]*tally // of mirrors no longer in memory, for Prometheus
+	retired map[names]*tally // of mirrors no longer in memory, for Prometheus
 
 	failing  bool      // owned by Run
 	sweepDue time.Time // owned by Run
@@ -90,7 +90,7 @@ func New(opts Options, store Store, log *slog.Logger) *Meter {
 		mirrors: make(map[gnomon.MirrorID]*mirror),
 		sheets:  make(map[sheetKey]*sheet),
 		totals:  make(map[variant]*Numbers),
-		retired: make(map[gnomon.EndpointName]*tally),
+		retired: make(map[names]*tally),
 	}
 	for i, b := range gnomon.Buckets()[:endedBuckets] {
 		m.buckets[b] = i
@@ -111,9 +111,8 @@ func (m *Meter) Series(s gnomon.Series) gnomon.LegRecorder {
 	sr, ok := m.series[s]
 	if !ok {
 		sr = newSeries(s, m.stripes, m.cells)
-		if s.Mirror != "" {
-			sr.mirror = m.mirror(s.Mirror)
-			sr.mirror.endpoint = s.Endpoint
+		for _, id := range s.Mirrors.IDs() {
+			sr.mirrors = append(sr.mirrors, m.mirror(id))
 		}
 		m.series[s] = sr
 	}
@@ -123,11 +122,13 @@ func (m *Meter) Series(s gnomon.Series) gnomon.LegRecorder {
 	return r
 }
 
-// Mirror returns a recorder for the accounting of id. Asking twice is allowed; both recorders add to the same numbers.
-func (m *Meter) Mirror(id gnomon.MirrorID) gnomon.MirrorRecorder {
+// Mirror returns a recorder for the accounting of a mirror, which has those names from then on. Asking twice is allowed;
+// both recorders add to the same numbers.
+func (m *Meter) Mirror(of gnomon.Mirror) gnomon.MirrorRecorder {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	mi := m.mirror(id)
+	mi := m.mirror(of.ID)
+	mi.names = names{of.Endpoint, of.Experiment, of.Shadow}
 	r := &mirrorRecorder{mi, m.buckets}
 	mi.recorders.Add(1)
 	runtime.AddCleanup(r, func(mi *mirror) { mi.recorders.Add(-1) }, mi)

@@ -76,10 +76,10 @@ func (s *memory) Rows(_ context.Context, f Filter, fn func(Row) error) error {
 }
 
 func passes(f Filter, r Row) bool {
-	return (f.Series.EndpointID == "" || f.Series.EndpointID == r.Series.EndpointID) &&
-		(f.Series.Endpoint == "" || f.Series.Endpoint == r.Series.Endpoint) &&
-		(f.Series.Variant == "" || f.Series.Variant == r.Series.Variant) &&
-		(f.Series.Mirror == "" || f.Series.Mirror == r.Series.Mirror) &&
+	return (f.EndpointID == "" || f.EndpointID == r.Series.EndpointID) &&
+		(f.Endpoint == "" || f.Endpoint == r.Series.Endpoint) &&
+		(f.Variant == "" || f.Variant == r.Series.Variant) &&
+		(f.Mirror == "" || r.Series.Mirrors.Has(f.Mirror)) &&
 		(f.Span == 0 || f.Span == r.Span) &&
 		(f.From.IsZero() || !r.Start.Before(f.From)) &&
 		(f.To.IsZero() || r.Start.Before(f.To))
@@ -106,8 +106,9 @@ var errDiskFull = errors.New("the disk is full")
 const mirrorID = gnomon.MirrorID("experiment")
 
 var (
-	production = gnomon.Series{EndpointID: "e1", Endpoint: "prices", Variant: "old", Mirror: mirrorID}
-	shadow     = gnomon.Series{EndpointID: "e1", Endpoint: "prices", Variant: "new", Mirror: mirrorID}
+	production = gnomon.Series{EndpointID: "e1", Endpoint: "prices", Variant: "old", Mirrors: gnomon.NewMirrors(mirrorID)}
+	shadow     = gnomon.Series{EndpointID: "e1", Endpoint: "prices", Variant: "new", Mirrors: gnomon.NewMirrors(mirrorID)}
+	copying    = gnomon.Mirror{ID: mirrorID, Endpoint: "prices", Experiment: "try", Shadow: "new"}
 )
 
 func newTestMeter(t *testing.T, s Store, opts Options) *Meter {
@@ -161,7 +162,7 @@ func answer(at time.Time, latency time.Duration, status int) gnomon.Leg {
 
 func TestMeter_ReportsWhatWasRecorded(t *testing.T) {
 	m := newTestMeter(t, newMemory(), Options{})
-	p, s, mi := m.Series(production), m.Series(shadow), m.Mirror(mirrorID)
+	p, s, mi := m.Series(production), m.Series(shadow), m.Mirror(copying)
 	at := time.Date(2026, 3, 1, 12, 0, 30, 0, time.UTC)
 	for range 3 {
 		mi.Begin()
@@ -230,7 +231,7 @@ func TestMeter_MinutesAddUpMirrorsAndProcesses(t *testing.T) {
 	for range 3 { // processes, none of which ends in order
 		m := newTestMeter(t, s, Options{})
 		plain := production
-		plain.Mirror = ""
+		plain.Mirrors = ""
 		m.Series(production).Record(answer(noon, time.Millisecond, 200))
 		m.Series(plain).Record(answer(noon, time.Millisecond, 200))
 		m.Series(shadow).Record(answer(noon, time.Millisecond, 200))
@@ -258,7 +259,7 @@ func TestMeter_SavesNothingTwice(t *testing.T) {
 	s := newMemory()
 	m := newTestMeter(t, s, Options{})
 	m.Series(production).Record(answer(time.Now(), time.Millisecond, 200))
-	m.Mirror(mirrorID).Begin()
+	m.Mirror(copying).Begin()
 	flush(t, m)
 	flush(t, m)
 	if s.saves != 1 {
@@ -270,7 +271,7 @@ func TestMeter_SavesNothingTwice(t *testing.T) {
 func TestMeter_SavingAgainIsHarmless(t *testing.T) {
 	s := &forgetful{memory: newMemory()}
 	m := newTestMeter(t, s, Options{})
-	r, mi := m.Series(production), m.Mirror(mirrorID)
+	r, mi := m.Series(production), m.Mirror(copying)
 	for range 3 {
 		r.Record(answer(time.Now(), time.Millisecond, 200))
 		mi.Begin()
@@ -295,6 +296,33 @@ func (s *forgetful) Save(ctx context.Context, put, remove []Row, accounts []Acco
 	return errDiskFull
 }
 
+// A leg that is compared in two mirrors counts for both, and once for its variant; what comes after the end of one goes on
+// counting for the other.
+func TestMeter_ComparesALegInSeveralMirrors(t *testing.T) {
+	s := newMemory()
+	own := production
+	own.Mirrors = gnomon.NewMirrors("b", "a")
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	m := newTestMeter(t, s, Options{})
+	r := m.Series(own)
+	r.Record(answer(noon, time.Millisecond, 200))
+	if err := m.Freeze(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	r.Record(answer(noon, time.Millisecond, 200))
+	for _, m := range []*Meter{m, reopened(t, m, s)} {
+		for id, want := range map[gnomon.MirrorID]int64{"a": 1, "b": 2} {
+			c, err := m.Report(t.Context(), id, production.Variant, shadow.Variant)
+			if err != nil || c.Errors.Production.Invocations != want {
+				t.Errorf("%s has %d legs, want %d; %v", id, c.Errors.Production.Invocations, want, err)
+			}
+		}
+		if d := cmp.Diff(map[string]int64{"12:00": 2}, minutes(t, m)); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
 func TestMeter_ConcurrentSumsHold(t *testing.T) {
 	const routers, each = 8, 3000
 	s := newMemory()
@@ -303,7 +331,7 @@ func TestMeter_ConcurrentSumsHold(t *testing.T) {
 	var recording, watching sync.WaitGroup
 	for i := range routers {
 		recording.Go(func() {
-			p, mi := m.Series(production), m.Mirror(mirrorID)
+			p, mi := m.Series(production), m.Mirror(copying)
 			for j := range each {
 				mi.Begin()
 				p.Record(answer(noon.Add(time.Duration(i*each+j)*10*time.Millisecond), time.Millisecond, 200))
@@ -352,7 +380,7 @@ func reopened(t *testing.T, m *Meter, s Store) *Meter {
 func TestMeter_KilledProcessLosesOnlyWhatWasNotFlushed(t *testing.T) {
 	s := newMemory()
 	m := newTestMeter(t, s, Options{})
-	p, mi := m.Series(production), m.Mirror(mirrorID)
+	p, mi := m.Series(production), m.Mirror(copying)
 	for range 5 {
 		mi.Begin()
 		p.Record(answer(time.Now(), time.Millisecond, 200))
@@ -363,7 +391,7 @@ func TestMeter_KilledProcessLosesOnlyWhatWasNotFlushed(t *testing.T) {
 	mi.Begin()                    // lost
 
 	m = newTestMeter(t, s, Options{})
-	m.Mirror(mirrorID).Begin()
+	m.Mirror(copying).Begin()
 	a := accounting(t, m)
 	holds(t, a)
 	want := map[gnomon.Bucket]int64{gnomon.BucketMirrored: 1, gnomon.BucketStopped: 4, gnomon.BucketPending: 1}
@@ -376,7 +404,7 @@ func TestMeter_KilledProcessLosesOnlyWhatWasNotFlushed(t *testing.T) {
 
 func TestMeter_UnknownBucketKeepsTheSum(t *testing.T) {
 	m := newTestMeter(t, newMemory(), Options{})
-	mi := m.Mirror(mirrorID)
+	mi := m.Mirror(copying)
 	mi.Begin()
 	mi.Begin()
 	mi.End(gnomon.BucketPending)
@@ -390,7 +418,9 @@ func TestMeter_UnknownBucketKeepsTheSum(t *testing.T) {
 
 func TestMeter_RecordAllocatesNothing(t *testing.T) {
 	m := newTestMeter(t, newMemory(), Options{})
-	r, mi, l := m.Series(production), m.Mirror(mirrorID), answer(time.Now(), time.Millisecond, 200)
+	several := production
+	several.Mirrors = gnomon.NewMirrors(mirrorID, "other", "third")
+	r, mi, l := m.Series(several), m.Mirror(copying), answer(time.Now(), time.Millisecond, 200)
 	for range 1000 {
 		r.Record(l) // every stripe has its cell then
 	}

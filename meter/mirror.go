@@ -107,15 +107,25 @@ type mirror struct {
 	stripes   []counters
 
 	// The Meter's mu guards the rest.
-	used     time.Time           // when someone last asked for it
-	endpoint gnomon.EndpointName // empty: no series of it was asked for yet
-	loaded   bool                // what the store has of it is in before and variants; nothing is drained until then
-	before   tally               // of earlier processes, closed
+	used     time.Time // when someone last asked for it
+	names    names     // zero: no recorder of it was asked for in this process
+	loaded   bool      // what the store has of it is in before and variants; nothing is drained until then
+	before   tally     // of earlier processes, closed
 	variants map[gnomon.VariantName]*total
 	final    *tally // since it is frozen: its accounting, for good
 	saved    tally  // as the store has it of this writer
 	closed   bool   // the store has final
 }
+
+// names are what Prometheus tells mirrors apart by.
+type names struct {
+	endpoint   gnomon.EndpointName
+	experiment gnomon.ExperimentName
+	shadow     gnomon.VariantName
+}
+
+// frozen reports whether its numbers are final.
+func (mi *mirror) frozen() bool { return mi.final != nil }
 
 // counters count one stripe's share of a mirror.
 type counters struct {

@@ -11,7 +11,7 @@ import (
 func TestMirror_PendingIsNeverNegative(t *testing.T) {
 	m := newTestMeter(t, newMemory(), Options{})
 	m.stripes = 64
-	r := m.Mirror(mirrorID)
+	r := m.Mirror(copying)
 	mi := m.mirrors[mirrorID]
 	done := make(chan struct{})
 	var recording sync.WaitGroup

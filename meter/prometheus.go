@@ -15,11 +15,13 @@ import (
 //	gnomon_answer_bytes_total{endpoint,variant}       bodies that came back
 //	gnomon_model_latency_seconds{endpoint,variant}    histogram of AWS's ModelLatency
 //	gnomon_overhead_latency_seconds{endpoint,variant} histogram of AWS's OverheadLatency
-//	gnomon_mirror_requests_total{endpoint,bucket}     production requests of mirrored endpoints, by what became of
-//	                                                  the copy
-//	gnomon_mirror_pending{endpoint}                   copies under way
+//	gnomon_mirror_requests_total{endpoint,experiment,shadow,bucket}
+//	                                                  production requests of mirrored endpoints, by what became of
+//	                                                  the copy for that shadow; the endpoint's own shadows have no
+//	                                                  experiment
+//	gnomon_mirror_pending{endpoint,experiment,shadow} copies under way
 //
-// The names of an endpoint that is gone vanish after a while; should it come back, its counters begin at 0.
+// The names of an endpoint or a mirror that is gone vanish after a while; should it come back, its counters begin at 0.
 type Collector struct {
 	m                          *Meter
 	requests, sent, received   *prometheus.Desc
@@ -40,8 +42,8 @@ func (m *Meter) Collector() *Collector {
 		latency:  desc("model_latency_seconds", "Time a variant's model took to answer.", "endpoint", "variant"),
 		overhead: desc("overhead_latency_seconds", "Time a request took beyond its model.", "endpoint", "variant"),
 		mirrorRequests: desc("mirror_requests_total",
-			"Production requests while an endpoint is mirrored, by what became of the copy.", "endpoint", "bucket"),
-		mirrorOpen: desc("mirror_pending", "Copies for a shadow under way.", "endpoint"),
+			"Production requests while an endpoint is mirrored, by what became of the copy for a shadow.", "endpoint", "experiment", "shadow", "bucket"),
+		mirrorOpen: desc("mirror_pending", "Copies for a shadow under way.", "endpoint", "experiment", "shadow"),
 	}
 }
 
@@ -70,12 +72,13 @@ func (c *Collector) metrics() []prometheus.Metric {
 	for v, n := range c.m.totals {
 		all = c.variant(all, string(v.endpoint), string(v.name), n)
 	}
-	for e, t := range c.m.tallies() {
+	for n, t := range c.m.tallies() {
+		endpoint, experiment, shadow := string(n.endpoint), string(n.experiment), string(n.shadow)
 		for i, b := range gnomon.Buckets()[:endedBuckets] {
-			all = append(all, counter(c.mirrorRequests, t.ended[i], string(e), string(b)))
+			all = append(all, counter(c.mirrorRequests, t.ended[i], endpoint, experiment, shadow, string(b)))
 		}
 		all = append(all, prometheus.MustNewConstMetric(
-			c.mirrorOpen, prometheus.GaugeValue, float64(t.pending()), string(e)))
+			c.mirrorOpen, prometheus.GaugeValue, float64(t.pending()), endpoint, experiment, shadow))
 	}
 	return all
 }
@@ -117,17 +120,17 @@ func histogram(d *prometheus.Desc, dist *Distribution, labels ...string) prometh
 	return prometheus.MustNewConstHistogram(d, uint64(dist.Count()), dist.Sum()/µs, buckets, labels...)
 }
 
-// tallies adds up by endpoint what its mirrors counted in this process. The caller holds mu.
-func (m *Meter) tallies() map[gnomon.EndpointName]tally {
-	all := make(map[gnomon.EndpointName]tally)
-	for e, t := range m.retired {
-		all[e] = *t
+// tallies adds up by their names what mirrors counted in this process. The caller holds mu.
+func (m *Meter) tallies() map[names]tally {
+	all := make(map[names]tally)
+	for n, t := range m.retired {
+		all[n] = *t
 	}
 	for _, mi := range m.mirrors {
-		if mi.endpoint != "" {
-			t := all[mi.endpoint]
+		if mi.names != (names{}) {
+			t := all[mi.names]
 			t.add(mi.count())
-			all[mi.endpoint] = t
+			all[mi.names] = t
 		}
 	}
 	return all

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 
 func TestCollector(t *testing.T) {
 	m := newTestMeter(t, newMemory(), Options{})
-	r, mi := m.Series(production), m.Mirror(mirrorID)
+	r, mi := m.Series(production), m.Mirror(copying)
 	flush(t, m) // the mirror is known then
 	for _, status := range []int{200, 200, 503} {
 		mi.Begin()
@@ -31,9 +32,9 @@ func TestCollector(t *testing.T) {
 	got := gathered(t, reg)
 	want := []string{
 		`gnomon_answer_bytes_total{prices,old} 30`,
-		`gnomon_mirror_pending{prices} 1`,
-		`gnomon_mirror_requests_total{mirrored,prices} 1`,
-		`gnomon_mirror_requests_total{queue_full,prices} 1`,
+		`gnomon_mirror_pending{prices,try,new} 1`,
+		`gnomon_mirror_requests_total{mirrored,prices,try,new} 1`,
+		`gnomon_mirror_requests_total{queue_full,prices,try,new} 1`,
 		`gnomon_model_latency_seconds{prices,old} 3 0.009000 le0.0025:0 le0.005:3`,
 		`gnomon_overhead_latency_seconds{prices,old} 3 0.000150 le0.0025:3 le0.005:3`,
 		`gnomon_request_bytes_total{prices,old} 300`,
@@ -42,6 +43,83 @@ func TestCollector(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// A production leg that is compared with two shadows is one request, and in the accounting of both.
+func TestCollector_TellsMirrorsApart(t *testing.T) {
+	m := newTestMeter(t, newMemory(), Options{})
+	own := production
+	own.Mirrors = gnomon.NewMirrors("e1/new", "e1/newer")
+	r := m.Series(own)
+	one := m.Mirror(gnomon.Mirror{ID: "e1/new", Endpoint: "prices", Shadow: "new"})
+	two := m.Mirror(gnomon.Mirror{ID: "e1/newer", Endpoint: "prices", Shadow: "newer"})
+	flush(t, m)
+	for range 2 {
+		r.Record(answer(time.Now(), time.Millisecond, 200))
+		one.Begin()
+		two.Begin()
+		two.End(gnomon.BucketMirrored)
+	}
+	one.End(gnomon.BucketSampledOut)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(m.Collector())
+	want := []string{
+		`gnomon_mirror_pending{prices,,new} 1`,
+		`gnomon_mirror_requests_total{mirrored,prices,,newer} 2`,
+		`gnomon_mirror_requests_total{sampled_out,prices,,new} 1`,
+		`gnomon_requests_total{prices,2xx,old} 2`,
+	}
+	got := slices.DeleteFunc(gathered(t, reg), func(s string) bool {
+		return !strings.HasPrefix(s, "gnomon_mirror") && !strings.HasPrefix(s, "gnomon_requests")
+	})
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// An endpoint may be made anew under its name: what its old shadow counted must not leave a counter that goes on.
+func TestCollector_NeverFalls(t *testing.T) {
+	m := newTestMeter(t, newMemory(), Options{})
+	copied := func(id gnomon.MirrorID) gnomon.MirrorRecorder {
+		r := m.Mirror(gnomon.Mirror{ID: id, Endpoint: "prices", Shadow: "new"})
+		r.Begin()
+		r.End(gnomon.BucketMirrored)
+		return r
+	}
+	count := func() int64 {
+		flush(t, m)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.tallies()[names{endpoint: "prices", shadow: "new"}].requests
+	}
+	copied("e1/new")
+	kept := copied("e2/new")
+	forgotten := func(n int) {
+		deadline := time.Now().Add(10 * time.Second)
+		for len(m.mirrors) > n {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d mirrors are still in memory", len(m.mirrors))
+			}
+			runtime.GC()
+			runtime.Gosched()
+			m.mu.Lock()
+			m.forget(time.Now().Add(2 * forgetMirrorAfter))
+			m.mu.Unlock()
+		}
+	}
+	if n := count(); n != 2 {
+		t.Errorf("counted %d, want 2", n)
+	}
+	forgotten(1)
+	if n := count(); n != 2 {
+		t.Errorf("counted %d after the old mirror was forgotten, want 2", n)
+	}
+	runtime.KeepAlive(kept)
+	kept = nil
+	forgotten(0)
+	if n := len(m.retired); n != 0 {
+		t.Errorf("%d names are kept for ever", n)
 	}
 }
 

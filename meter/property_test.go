@@ -10,11 +10,17 @@ import (
 	"gnomon"
 )
 
-// A count is what a test knows of a mirror and its production series.
+// both are two mirrors of one endpoint, whose production variant may be compared in none, either or both.
+var both = [2]gnomon.MirrorID{"a", "b"}
+
+// A count is what a test knows of the mirrors and their production variant. What is kept in the store is one too.
 type count struct {
-	tally
-	legs int64 // of the test
-	all  int64 // and those after it
+	mirrors [2]struct {
+		tally
+		legs   int64 // of the test
+		frozen bool
+	}
+	all int64 // legs, each once
 }
 
 // TestMeter_AnyOrderKeepsTheSums compares the Meter with a few sums, over any order of requests, flushes, failures of
@@ -48,47 +54,66 @@ type world struct {
 	opts        Options
 	full        bool
 	m           *Meter
-	p           gnomon.LegRecorder
-	mi          gnomon.MirrorRecorder
-	pending     int64 // copies under way in this process
+	p           [4]gnomon.LegRecorder // by the mirrors that are compared with, as bits
+	mi          [2]gnomon.MirrorRecorder
+	pending     [2]int64 // copies under way in this process
 	now, stored count
-	frozen      bool // in memory
-	closed      bool // in the store
 	loaded      bool // the Meter knows what the store has
 }
 
 func (w *world) open() {
 	w.m = New(w.opts, w.store, slog.New(slog.DiscardHandler))
-	w.p, w.mi = w.m.Series(production), w.m.Mirror(mirrorID)
-	w.pending, w.loaded = 0, false
+	for set := range w.p {
+		var ids []gnomon.MirrorID
+		for i, id := range both {
+			if set>>i&1 == 1 {
+				ids = append(ids, id)
+			}
+		}
+		s := production
+		s.Mirrors = gnomon.NewMirrors(ids...)
+		w.p[set] = w.m.Series(s)
+	}
+	for i, id := range both {
+		w.mi[i] = w.m.Mirror(gnomon.Mirror{ID: id})
+	}
+	w.pending, w.loaded = [2]int64{}, false
 }
 
-func (w *world) begin(*rapid.T) {
-	w.mi.Begin()
-	w.pending++
-	if !w.frozen {
-		w.now.requests++
+// which draws one of the mirrors.
+func (w *world) which(t *rapid.T) int { return rapid.IntRange(0, 1).Draw(t, "mirror") }
+
+func (w *world) begin(t *rapid.T) {
+	i := w.which(t)
+	w.mi[i].Begin()
+	w.pending[i]++
+	if mi := &w.now.mirrors[i]; !mi.frozen {
+		mi.requests++
 	}
 }
 
 func (w *world) end(t *rapid.T) {
-	if w.pending == 0 {
+	i := w.which(t)
+	if w.pending[i] == 0 {
 		t.Skip("nothing is under way")
 	}
-	i := rapid.IntRange(0, endedBuckets-1).Draw(t, "bucket")
-	w.mi.End(gnomon.Buckets()[i])
-	w.pending--
-	if !w.frozen {
-		w.now.ended[i]++
+	b := rapid.IntRange(0, endedBuckets-1).Draw(t, "bucket")
+	w.mi[i].End(gnomon.Buckets()[b])
+	w.pending[i]--
+	if mi := &w.now.mirrors[i]; !mi.frozen {
+		mi.ended[b]++
 	}
 }
 
 func (w *world) record(t *rapid.T) {
 	minute := rapid.Int64Range(0, 200).Draw(t, "minute")
-	w.p.Record(answer(time.Unix(60*minute+5, 0), time.Millisecond, 200))
+	set := rapid.IntRange(0, len(w.p)-1).Draw(t, "compared in")
+	w.p[set].Record(answer(time.Unix(60*minute+5, 0), time.Millisecond, 200))
 	w.now.all++
-	if !w.frozen {
-		w.now.legs++
+	for i := range w.now.mirrors {
+		if mi := &w.now.mirrors[i]; set>>i&1 == 1 && !mi.frozen {
+			mi.legs++
+		}
 	}
 }
 
@@ -97,28 +122,33 @@ func (w *world) try(t *rapid.T, err error) {
 	switch {
 	case err != nil && !w.full:
 		t.Fatal("save:", err)
-	case err == nil && w.full && (w.now != w.stored || w.frozen != w.closed):
+	case err == nil && w.full && w.now != w.stored:
 		t.Fatalf("saved %v on a full disk, which has %v", w.now, w.stored)
 	case err == nil:
-		w.stored, w.closed, w.loaded = w.now, w.frozen, true
+		w.stored, w.loaded = w.now, true
 	}
 }
 
 func (w *world) freeze(t *rapid.T) {
-	if w.full && !w.loaded && !w.frozen {
+	i := w.which(t)
+	mi := &w.now.mirrors[i]
+	if w.full && !w.loaded && !mi.frozen {
 		t.Skip("what the store has cannot be known")
 	}
-	err := w.m.Freeze(t.Context(), mirrorID)
-	if !w.frozen {
-		w.now.tally, w.frozen = w.now.closed(), true
+	err := w.m.Freeze(t.Context(), both[i])
+	if !mi.frozen {
+		mi.tally, mi.frozen = mi.closed(), true
 	}
 	w.try(t, err)
 }
 
 // kill ends the process at once: all that was not stored is lost, and what was under way is stopped.
 func (w *world) kill(*rapid.T) {
-	w.stored.tally = w.stored.closed() // for whoever reads it next
-	w.now, w.frozen = w.stored, w.closed
+	for i := range w.stored.mirrors {
+		mi := &w.stored.mirrors[i]
+		mi.tally = mi.closed() // for whoever reads it next
+	}
+	w.now = w.stored
 	w.open()
 }
 
@@ -138,20 +168,23 @@ func (w *world) check(t *rapid.T) {
 	if w.full {
 		return
 	}
-	c, err := w.m.Report(t.Context(), mirrorID, production.Variant, shadow.Variant)
-	if err != nil {
-		t.Fatal(err)
+	for i, id := range both {
+		c, err := w.m.Report(t.Context(), id, production.Variant, shadow.Variant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds(t, c.Accounting)
+		want := w.now.mirrors[i]
+		if got := tallyOf(Account{Requests: c.Accounting.Requests, Ended: without(c.Accounting.Buckets)}, w.m.buckets); got != want.tally {
+			t.Fatalf("accounting of %s: %v, want %v", id, got, want.tally)
+		}
+		if got := c.Errors.Production.Invocations; got != want.legs {
+			t.Fatalf("the report of %s has %d legs, want %d", id, got, want.legs)
+		}
 	}
 	w.loaded = true
-	holds(t, c.Accounting)
-	if got := tallyOf(Account{Requests: c.Accounting.Requests, Ended: without(c.Accounting.Buckets)}, w.m.buckets); got != w.now.tally {
-		t.Fatalf("accounting %v, want %v", got, w.now.tally)
-	}
-	if got := c.Errors.Production.Invocations; got != w.now.legs {
-		t.Fatalf("report has %d legs, want %d", got, w.now.legs)
-	}
 	var all int64
-	err = w.m.Minutes(t.Context(), production.Endpoint, production.Variant, time.Time{}, time.Time{}, func(m Minute) error {
+	err := w.m.Minutes(t.Context(), production.Endpoint, production.Variant, time.Time{}, time.Time{}, func(m Minute) error {
 		all += m.Invocations
 		return nil
 	})

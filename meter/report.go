@@ -63,22 +63,20 @@ func errorsOf(c Counts) Errors {
 // Accounting returns what became of a mirror's copies, up to this instant, over all restarts. Of a mirror that never
 // was, everything is 0.
 func (m *Meter) Accounting(ctx context.Context, id gnomon.MirrorID) (Accounting, error) {
-	mi, err := m.loaded(ctx, id)
+	mi, err := m.hold(ctx, id)
 	if err != nil {
 		return Accounting{}, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
 	return mi.accounting(), nil
 }
 
 // Report compares two variants over the time of a mirror, up to this instant, over all restarts.
 func (m *Meter) Report(ctx context.Context, id gnomon.MirrorID, production, shadow gnomon.VariantName) (Comparison, error) {
-	mi, err := m.loaded(ctx, id)
+	mi, err := m.hold(ctx, id)
 	if err != nil {
 		return Comparison{}, err
 	}
-	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.drainAll()
 	p, s := mi.total(production), mi.total(shadow)
@@ -108,26 +106,6 @@ func (mi *mirror) total(v gnomon.VariantName) *total {
 	return new(total)
 }
 
-// loaded returns a mirror that has in memory what the store has of it.
-func (m *Meter) loaded(ctx context.Context, id gnomon.MirrorID) (*mirror, error) {
-	m.mu.Lock()
-	mi := m.mirror(id)
-	ok := mi.loaded
-	m.mu.Unlock()
-	if ok {
-		return mi, nil
-	}
-	m.saving.Lock()
-	defer m.saving.Unlock()
-	m.mu.Lock()
-	ok = mi.loaded // by a flush meanwhile
-	m.mu.Unlock()
-	if ok {
-		return mi, nil
-	}
-	return mi, m.load(ctx, mi)
-}
-
 // A Minute is one variant's numbers over one minute, or over one hour for what is old.
 type Minute struct {
 	Start time.Time
@@ -139,7 +117,7 @@ type Minute struct {
 // Start, until fn returns an error, which it returns. Minutes without a leg are left out. It includes what is not saved yet. Minutes
 // older than [Options.KeepMinutes] come as hours. fn must not call the Meter.
 func (m *Meter) Minutes(ctx context.Context, e gnomon.EndpointName, v gnomon.VariantName, from, to time.Time, fn func(Minute) error) error {
-	f := Filter{Series: gnomon.Series{Endpoint: e, Variant: v}, From: from, To: to}
+	f := Filter{Endpoint: e, Variant: v, From: from, To: to}
 	held := m.held(f)
 	inMemory := make(map[rowKey]bool, len(held))
 	for _, r := range held {
@@ -186,7 +164,7 @@ func (m *Meter) held(f Filter) []Row {
 	var rows []Row
 	for k, sh := range m.sheets {
 		start := time.Unix(k.minute, 0)
-		if k.series.Endpoint == f.Series.Endpoint && k.series.Variant == f.Series.Variant &&
+		if k.series.Endpoint == f.Endpoint && k.series.Variant == f.Variant &&
 			!start.Before(f.From) && (f.To.IsZero() || start.Before(f.To)) {
 			rows = append(rows, k.row(sh))
 		}

@@ -55,7 +55,7 @@ func TestRun_KeepsNumbersWhileTheStoreFails(t *testing.T) {
 		s := newMemory()
 		m := New(Options{}, s, slog.New(slog.NewTextHandler(&log, nil)))
 		stop := run(t, m)
-		r, mi := m.Series(production), m.Mirror(mirrorID)
+		r, mi := m.Series(production), m.Mirror(copying)
 		s.fail(errDiskFull)
 		for range 100 {
 			mi.Begin()
@@ -158,7 +158,7 @@ func TestMeter_ForgetsWhatNobodyHolds(t *testing.T) {
 	kept := m.Series(production)
 	func() {
 		m.Series(shadow).Record(answer(time.Now(), time.Millisecond, 200))
-		mi := m.Mirror("other")
+		mi := m.Mirror(gnomon.Mirror{ID: "other"})
 		mi.Begin()
 		mi.End(gnomon.BucketMirrored)
 	}()

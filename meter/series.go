@@ -3,6 +3,7 @@ package meter
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,7 +13,7 @@ import (
 // A series takes the legs of one [gnomon.Series]. Its stripes hold only what was recorded since the last drain.
 type series struct {
 	key       gnomon.Series
-	mirror    *mirror // nil: not under test
+	mirrors   []*mirror // that its legs are compared in; none: not under test
 	recorders atomic.Int64
 	stripes   []stripe
 	cells     *sync.Pool
@@ -64,6 +65,28 @@ func (st *stripe) cell(minute int64) *cell {
 		}
 	}
 	return nil
+}
+
+// known reports whether it is known of each of its mirrors what the store has of it.
+func (s *series) known() bool {
+	return !slices.ContainsFunc(s.mirrors, func(mi *mirror) bool { return !mi.loaded })
+}
+
+// open returns the mirrors that are not frozen, and the name of the series with those only.
+func (s *series) open() (gnomon.Series, []*mirror) {
+	if !slices.ContainsFunc(s.mirrors, (*mirror).frozen) {
+		return s.key, s.mirrors
+	}
+	var open []*mirror
+	var ids []gnomon.MirrorID
+	for _, mi := range s.mirrors {
+		if !mi.frozen() {
+			open, ids = append(open, mi), append(ids, mi.id)
+		}
+	}
+	key := s.key
+	key.Mirrors = gnomon.NewMirrors(ids...)
+	return key, open
 }
 
 // drain takes what was recorded out of the stripes and calls fn with it. The cells are only fn's until it returns.

@@ -46,8 +46,11 @@ type (
 
 	// A Filter says which rows are wanted: a field with its zero value lets everything pass.
 	Filter = struct {
-		Series   gnomon.Series // its fields, each by itself
-		Span     time.Duration
-		From, To time.Time // From ≤ Start < To
+		EndpointID string
+		Endpoint   gnomon.EndpointName
+		Variant    gnomon.VariantName
+		Mirror     gnomon.MirrorID // one of the series' mirrors
+		Span       time.Duration
+		From, To   time.Time // From ≤ Start < To
 	}
 )

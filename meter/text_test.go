@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // example returns the comparison that the golden files show.
 func example(t *testing.T) Comparison {
 	m := newTestMeter(t, newMemory(), Options{})
-	p, s, mi := m.Series(production), m.Series(shadow), m.Mirror(mirrorID)
+	p, s, mi := m.Series(production), m.Series(shadow), m.Mirror(copying)
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for i := range 12_345 {
 		at := noon.Add(time.Duration(i) * 100 * time.Millisecond)

@@ -24,6 +24,7 @@ func TestBegin_AllocatesLittle(t *testing.T) {
 		ceiling float64
 	}{
 		{"plain", routes(frugal(t)), plainAllocations},
+		{"mirrored twice", shadowed(routes(frugal(t)), []string{frugal(t), frugal(t)}, 1, 1), mirroredAllocations},
 		{"mirrored", mirrored(routes(frugal(t)), 1, frugal(t)), mirroredAllocations},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

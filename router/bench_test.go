@@ -85,11 +85,11 @@ func (c *caller) call(t testing.TB) {
 // quietCounts records nothing, and so allocates nothing.
 type quietCounts struct{}
 
-func (quietCounts) Series(gnomon.Series) gnomon.LegRecorder      { return quietCounts{} }
-func (quietCounts) Mirror(gnomon.MirrorID) gnomon.MirrorRecorder { return quietCounts{} }
-func (quietCounts) Record(gnomon.Leg)                            {}
-func (quietCounts) Begin()                                       {}
-func (quietCounts) End(gnomon.Bucket)                            {}
+func (quietCounts) Series(gnomon.Series) gnomon.LegRecorder    { return quietCounts{} }
+func (quietCounts) Mirror(gnomon.Mirror) gnomon.MirrorRecorder { return quietCounts{} }
+func (quietCounts) Record(gnomon.Leg)                          {}
+func (quietCounts) Begin()                                     {}
+func (quietCounts) End(gnomon.Bucket)                          {}
 
 // quiet runs a router on one loop, which it returns too.
 func quiet(t testing.TB, r gnomon.Routes) (*router.Router, *reactor.Loop) {

@@ -204,18 +204,25 @@ func (x *exchange) answer() {
 	}
 }
 
-// tested reports whether requests that take the route are compared with a shadow.
-func (to route) tested() bool { return to.ep.mirror != nil && to.v.tested != nil }
+// tested reports whether a request that takes the route, and began at the given time, is compared with shadows.
+func (to route) tested(began time.Time) bool {
+	for _, m := range to.v.mirrors {
+		if !m.active(began) {
+			return false
+		}
+	}
+	return len(to.v.mirrors) > 0
+}
 
 func (to route) offer(x *exchange) {
-	if to.tested() {
-		to.ep.mirror.offer(x)
+	for _, m := range to.v.mirrors {
+		m.offer(x)
 	}
 }
 
 // recorder is where the production leg of a request counts that began at the given time.
 func (to route) recorder(began time.Time) gnomon.LegRecorder {
-	if to.tested() && to.ep.mirror.active(began) {
+	if to.tested(began) {
 		return to.v.tested
 	}
 	return to.v.plain

@@ -14,6 +14,7 @@ const maxDials = 8
 // A mirror copies requests to one shadow. It lives as long as its ID is published, whatever else about it changes.
 type mirror struct {
 	router  *Router
+	names   gnomon.Mirror
 	rec     gnomon.MirrorRecorder
 	route   atomic.Pointer[mirrorRoute]
 	rate    rate
@@ -34,10 +35,11 @@ type mirrorRoute struct {
 	until   time.Time
 }
 
-func newMirror(id gnomon.MirrorID, r *Router) *mirror {
+func newMirror(names gnomon.Mirror, r *Router) *mirror {
 	m := &mirror{
 		router:  r,
-		rec:     r.rec.Mirror(id),
+		names:   names,
+		rec:     r.rec.Mirror(names),
 		breaker: breaker{faultsToOpen: r.opts.BreakerFaults, pause: r.opts.BreakerPause, next: r.opts.BreakerPause},
 	}
 	n := len(r.lanes)
@@ -58,7 +60,7 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 		id:      route.ID,
 		source:  string(route.Source),
 		shadow:  shadow,
-		sampler: newSampler(route.ID, route.Fraction),
+		sampler: newSampler(route.Salt, route.Fraction),
 		maxRate: route.MaxRate,
 		paused:  route.Paused,
 		until:   route.Until,

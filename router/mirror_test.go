@@ -115,12 +115,12 @@ func TestMirror_BadShadowsDoNothingToProduction(t *testing.T) {
 }
 
 func shadeSeries() gnomon.Series {
-	return gnomon.Series{EndpointID: "e1", Endpoint: "e", Variant: "shade", Mirror: "m"}
+	return gnomon.Series{EndpointID: "e1", Endpoint: "e", Variant: "shade", Mirrors: "m"}
 }
 
 func testedSeries() gnomon.Series {
 	s := plainSeries()
-	s.Mirror = "m"
+	s.Mirrors = "m"
 	return s
 }
 
@@ -230,7 +230,7 @@ func TestMirror_NamesWhyARequestIsNotCopied(t *testing.T) {
 		t.Run(string(tc.bucket), func(t *testing.T) {
 			s := newSystem(t, tc.opts)
 			r := mirrored(routes(production), 1, model(t, echo))
-			tc.change(r.Endpoints[0].Mirror)
+			tc.change(&r.Endpoints[0].Mirrors[0])
 			s.Publish(r)
 			for range 5 {
 				s.invoke(t, "body")
@@ -276,7 +276,7 @@ func TestMirror_CountsWhatDoesNotFitItsQueue(t *testing.T) {
 func TestMirror_HoldsItsRate(t *testing.T) {
 	s := newSystem(t, router.Options{})
 	r := mirrored(routes(model(t, echo)), 1, model(t, echo))
-	r.Endpoints[0].Mirror.MaxRate = 0.01
+	r.Endpoints[0].Mirrors[0].MaxRate = 0.01
 	s.Publish(r)
 	for range 10 {
 		s.invoke(t, "x")
@@ -391,4 +391,103 @@ func TestMirror_BreakerTriesAgainWhenItsProbeWasNotSent(t *testing.T) {
 		m.wait(t)
 		return m.of(gnomon.BucketMirrored) > 0
 	})
+}
+
+// A noting is a model that notes the ids of the requests it gets.
+type noting struct {
+	mu  sync.Mutex
+	ids map[string]int
+}
+
+func (n *noting) serve(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	n.ids[r.Header.Get("X-Amzn-RequestId")]++
+	n.mu.Unlock()
+	echo(w, r)
+}
+
+// shadowed adds mirrors "m0", "m1" … with one salt to shadows "shade0", "shade1" …, at those addresses and fractions.
+func shadowed(r gnomon.Routes, addresses []string, fractions ...float64) gnomon.Routes {
+	for i, f := range fractions {
+		r.Endpoints[0].Mirrors = append(r.Endpoints[0].Mirrors, gnomon.MirrorRoute{
+			ID: gnomon.MirrorID(fmt.Sprint("m", i)), Source: "main", Fraction: f, Salt: "e1",
+			Shadow: variant(gnomon.VariantName(fmt.Sprint("shade", i)), addresses[i]),
+		})
+	}
+	return r
+}
+
+func TestMirror_ShowsSeveralShadowsTheSameRequests(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	var shadows [3]noting
+	var addresses []string
+	for i := range shadows {
+		shadows[i].ids = make(map[string]int)
+		addresses = append(addresses, model(t, shadows[i].serve))
+	}
+	s.Publish(shadowed(routes(model(t, echo)), addresses, 0.3, 0.6, 1))
+	const n = 300
+	for range n {
+		if got := s.invoke(t, "x"); got.body != "echo:x" {
+			t.Fatalf("got %d %q", got.status, got.body)
+		}
+	}
+	for i := range shadows {
+		s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i))).wait(t)
+	}
+	for i := range shadows {
+		shadows[i].mu.Lock()
+		defer shadows[i].mu.Unlock()
+	}
+	for i := range shadows {
+		m := s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i)))
+		if _, begun := m.sum(); begun != n || m.of(gnomon.BucketMirrored) != int64(len(shadows[i].ids)) {
+			t.Errorf("%d requests are accounted for, the shadow saw %d: %v", begun, len(shadows[i].ids), m.tally())
+		}
+		for id, times := range shadows[i].ids {
+			if times != 1 || i+1 < len(shadows) && shadows[i+1].ids[id] != 1 {
+				t.Errorf("shadow %d saw %s %d times, the next %d times", i, id, times, shadows[(i+1)%len(shadows)].ids[id])
+			}
+		}
+	}
+	if a, b := len(shadows[0].ids), len(shadows[1].ids); a < 50 || a > 130 || b < 130 || b > 230 {
+		t.Errorf("the samples have %d and %d of %d", a, b, n)
+	}
+	tested := plainSeries()
+	tested.Mirrors = gnomon.NewMirrors("m0", "m1", "m2")
+	if got := s.counts.legs(tested).n.Load(); got != n {
+		t.Errorf("%d production legs are recorded as compared with all of them, want each of %d once", got, n)
+	}
+}
+
+// One of two shadows is gone and soon gets only probes. That is nothing to the other.
+func TestMirror_ABadShadowDoesNothingToAnother(t *testing.T) {
+	s := newSystem(t, router.Options{BreakerFaults: 3, BreakerPause: 10 * time.Millisecond, MirrorWorkers: 4})
+	gone := listen(t)
+	gone.Close()
+	s.Publish(shadowed(routes(model(t, echo)), []string{gone.Addr().String(), model(t, echo)}, 1, 1))
+	const n = 200
+	for i := range n {
+		body := fmt.Sprint(i)
+		if got := s.invoke(t, body); got.body != "echo:"+body {
+			t.Fatalf("got %d %q", got.status, got.body)
+		}
+		if i%20 == 0 {
+			<-time.After(15 * time.Millisecond) // so that there is a probe now and then
+		}
+	}
+	for i, want := range []map[gnomon.Bucket]bool{{gnomon.BucketShadowUnreachable: true, gnomon.BucketShadowNotReady: true}, {gnomon.BucketMirrored: true}} {
+		m := s.counts.mirror(gnomon.MirrorID(fmt.Sprint("m", i)))
+		m.wait(t)
+		for b, count := range m.tally() {
+			if !want[b] {
+				t.Errorf("mirror %d has %d in %s", i, count, b)
+			}
+		}
+	}
+	for _, m := range s.Stats().Mirrors {
+		if want := gnomon.VariantName("shade" + string(m.ID[1:])); m.Endpoint != "e" || m.Experiment != "" || m.Shadow != want {
+			t.Errorf("the state of %s is told as that of %+v", m.ID, m.Mirror)
+		}
+	}
 }

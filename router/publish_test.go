@@ -39,7 +39,7 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 		r.Endpoints[0].Production[0] = v
 		if round%3 != 0 {
 			r = mirrored(r, 0.5, shadow)
-			r.Endpoints[0].Mirror.ID = gnomon.MirrorID(fmt.Sprint("m", round%2))
+			r.Endpoints[0].Mirrors[0].ID = gnomon.MirrorID(fmt.Sprint("m", round%2))
 		}
 		s.Publish(r)
 	}
@@ -75,7 +75,7 @@ func TestPublish_UnderLoadLosesNothing(t *testing.T) {
 	close(done)
 	<-swapped
 	var legs int64
-	for _, series := range []gnomon.Series{plainSeries(), {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirror: "m0"}, {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirror: "m1"}} {
+	for _, series := range []gnomon.Series{plainSeries(), {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirrors: "m0"}, {EndpointID: "e1", Endpoint: "e", Variant: "main", Mirrors: "m1"}} {
 		legs += s.counts.legs(series).n.Load()
 	}
 	if legs != callers*each {
@@ -187,7 +187,7 @@ func TestRun_EndsWithEveryCopyInABucket(t *testing.T) {
 	r.Publish(mirrored(routes(frugal(t)), 1, address))
 	caller.call(t)
 	other := mirrored(routes(frugal(t)), 1, address)
-	other.Endpoints[0].Mirror.ID = "m2"
+	other.Endpoints[0].Mirrors[0].ID = "m2"
 	r.Publish(other)
 	caller.call(t)
 	for id, n := range map[gnomon.MirrorID]int64{"m": 4, "m2": 1} {

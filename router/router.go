@@ -31,7 +31,7 @@ import (
 // what they return for it must add up.
 type Recorder interface {
 	Series(gnomon.Series) gnomon.LegRecorder
-	Mirror(gnomon.MirrorID) gnomon.MirrorRecorder
+	Mirror(gnomon.Mirror) gnomon.MirrorRecorder
 }
 
 // Options are what a [Router] needs, and its limits. A limit of zero means the default.

@@ -42,7 +42,7 @@ func (c *counts) legs(s gnomon.Series) *legs {
 	return c.series[s]
 }
 
-func (c *counts) Mirror(id gnomon.MirrorID) gnomon.MirrorRecorder { return c.mirror(id) }
+func (c *counts) Mirror(m gnomon.Mirror) gnomon.MirrorRecorder { return c.mirror(m.ID) }
 
 func (c *counts) mirror(id gnomon.MirrorID) *buckets {
 	c.mu.Lock()
@@ -272,7 +272,7 @@ func instance(name gnomon.VariantName, i int) gnomon.InstanceID {
 
 // mirrored adds a mirror "m" to the shadow on these addresses.
 func mirrored(r gnomon.Routes, fraction float64, addresses ...string) gnomon.Routes {
-	r.Endpoints[0].Mirror = &gnomon.MirrorRoute{ID: "m", Source: "main", Shadow: variant("shade", addresses...), Fraction: fraction}
+	r.Endpoints[0].Mirrors = []gnomon.MirrorRoute{{ID: "m", Source: "main", Shadow: variant("shade", addresses...), Fraction: fraction, Salt: "m"}}
 	return r
 }
 

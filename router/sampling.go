@@ -7,20 +7,18 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
-
-	"gnomon"
 )
 
-// A sampler says which requests are in a mirror's sample. It depends on the request's id and the mirror's alone, so
-// all routers agree, and a larger fraction contains every smaller one.
+// A sampler says which requests are in a mirror's sample. It depends on the request's id and the mirror's salt alone, so
+// all routers agree, and a larger fraction contains every smaller one with the same salt.
 type sampler struct {
 	key       [2]uint64
 	threshold uint64
 	all       bool
 }
 
-func newSampler(id gnomon.MirrorID, fraction float64) sampler {
-	sum := sha256.Sum256([]byte(id))
+func newSampler(salt string, fraction float64) sampler {
+	sum := sha256.Sum256([]byte(salt))
 	s := sampler{key: [2]uint64{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])}}
 	switch {
 	case fraction >= 1:
@@ -68,6 +66,9 @@ func (r *rate) allow(now time.Time, perSecond float64) bool {
 	for {
 		seen := r.due.Load()
 		due := max(seen, t)
+		if due-t > int64(rateBurst)+interval {
+			due = t // it was put off at a lower rate than this, which holds no more
+		}
 		if due-t > int64(rateBurst) {
 			return false
 		}

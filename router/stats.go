@@ -25,7 +25,7 @@ type InstanceStats struct {
 
 // MirrorStats is about one mirror.
 type MirrorStats struct {
-	ID       gnomon.MirrorID
+	gnomon.Mirror
 	Waiting  int // copies
 	Capacity int // of the queue
 	Busy     int // copies under way
@@ -53,8 +53,8 @@ func (r *Router) Stats() Stats {
 		is.Connections, is.Idle = in.connections()
 		s.Instances = append(s.Instances, is)
 	}
-	for id, m := range r.mirrors {
-		ms := MirrorStats{ID: id, Breaker: m.breaker.state(time.Now())}
+	for _, m := range r.mirrors {
+		ms := MirrorStats{Mirror: m.names, Breaker: m.breaker.state(time.Now())}
 		for _, q := range m.queues {
 			ms.Waiting += int(q.length.Load())
 			ms.Busy += int(q.working.Load())

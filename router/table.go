@@ -15,7 +15,6 @@ type table struct {
 type endpoint struct {
 	name       gnomon.EndpointName
 	production []*variant
-	mirror     *mirrorRoute // nil: nothing is copied
 }
 
 // A variant is a set of instances.
@@ -26,6 +25,7 @@ type variant struct {
 	instances []*instance
 	plain     gnomon.LegRecorder
 	tested    gnomon.LegRecorder // while its endpoint is under test; nil for a variant that is not compared
+	mirrors   []*mirrorRoute     // that it is compared in
 }
 
 // compiled is a table, and which long-lived things it uses.
@@ -50,23 +50,35 @@ func (r *Router) compile(routes gnomon.Routes) compiled {
 
 func (r *Router) compileEndpoint(route gnomon.EndpointRoute, next *compiled) *endpoint {
 	ep := &endpoint{name: route.Name}
+	mirrors := r.compileMirrors(route, next)
 	for _, v := range route.Production {
 		row := r.compileVariant(v, next)
 		series := gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: v.Name}
 		row.plain = r.rec.Series(series)
-		if m := route.Mirror; m != nil && (m.Source == v.Name || m.Source == "") {
-			series.Mirror = m.ID
+		var ids []gnomon.MirrorID
+		for i, m := range route.Mirrors {
+			if m.Source == v.Name || m.Source == "" {
+				row.mirrors, ids = append(row.mirrors, mirrors[i]), append(ids, m.ID)
+			}
+		}
+		if len(ids) > 0 {
+			series.Mirrors = gnomon.NewMirrors(ids...)
 			row.tested = r.rec.Series(series)
 		}
 		ep.production = append(ep.production, row)
 	}
-	if m := route.Mirror; m != nil {
+	return ep
+}
+
+func (r *Router) compileMirrors(route gnomon.EndpointRoute, next *compiled) []*mirrorRoute {
+	var all []*mirrorRoute
+	for _, m := range route.Mirrors {
 		shadow := r.compileVariant(m.Shadow, next)
-		shadow.plain = r.rec.Series(gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: m.Shadow.Name, Mirror: m.ID})
-		ep.mirror = r.compileMirror(*m, shadow)
+		shadow.plain = r.rec.Series(gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: m.Shadow.Name, Mirrors: gnomon.NewMirrors(m.ID)})
+		all = append(all, r.compileMirror(m, route.Name, shadow))
 		next.mirrors[m.ID] = true
 	}
-	return ep
+	return all
 }
 
 func (r *Router) compileVariant(route gnomon.VariantRoute, next *compiled) *variant {
@@ -89,10 +101,10 @@ func (r *Router) compileVariant(route gnomon.VariantRoute, next *compiled) *vari
 	return v
 }
 
-func (r *Router) compileMirror(route gnomon.MirrorRoute, shadow *variant) *mirrorRoute {
+func (r *Router) compileMirror(route gnomon.MirrorRoute, of gnomon.EndpointName, shadow *variant) *mirrorRoute {
 	m := r.mirrors[route.ID]
 	if m == nil {
-		m = newMirror(route.ID, r)
+		m = newMirror(gnomon.Mirror{ID: route.ID, Endpoint: of, Experiment: route.Experiment, Shadow: route.Shadow.Name}, r)
 		r.mirrors[route.ID] = m
 		m.closed.Store(r.ended)
 	}

@@ -143,6 +143,17 @@ func TestRate_AllowsItsNumber(t *testing.T) {
 	}
 }
 
+func TestRate_ForgetsALowerOne(t *testing.T) {
+	var r rate
+	now := time.Unix(1000, 0)
+	if !r.allow(now, 0.001) || r.allow(now.Add(time.Second), 0.001) {
+		t.Error("a rate of 0.001 is not one in a thousand seconds")
+	}
+	if !r.allow(now.Add(time.Second), 10) || r.allow(now.Add(time.Second), 0.001) {
+		t.Error("a changed rate does not act at once")
+	}
+}
+
 func TestBreaker_OpensProbesAndCloses(t *testing.T) {
 	b := breaker{faultsToOpen: 2, pause: time.Second}
 	now := time.Unix(1000, 0)
@@ -194,8 +205,8 @@ func TestInstance_NoClaimOnceRetired(t *testing.T) {
 
 type noRecorder struct{}
 
-func (noRecorder) Series(gnomon.Series) gnomon.LegRecorder      { return nil }
-func (noRecorder) Mirror(gnomon.MirrorID) gnomon.MirrorRecorder { return nil }
+func (noRecorder) Series(gnomon.Series) gnomon.LegRecorder    { return nil }
+func (noRecorder) Mirror(gnomon.Mirror) gnomon.MirrorRecorder { return nil }
 
 // A request may look at a table whose instances retire before it can claim one. It must then find the next table's.
 func TestFind_LooksAgainWhenTheTableIsReplaced(t *testing.T) {

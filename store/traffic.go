@@ -58,22 +58,28 @@ type (
 		Final    bool
 	}
 	trafficFilter = struct {
-		Series   gnomon.Series
-		Span     time.Duration
-		From, To time.Time
+		EndpointID string
+		Endpoint   gnomon.EndpointName
+		Variant    gnomon.VariantName
+		Mirror     gnomon.MirrorID
+		Span       time.Duration
+		From, To   time.Time
 	}
 )
 
 const (
 	putRow = `
-INSERT INTO traffic (endpoint_id, endpoint, variant, mirror, start_at, span, writer, counts, latency, overhead)
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (endpoint, variant, start_at, span, mirror, endpoint_id, writer)
+ON CONFLICT (endpoint, variant, start_at, span, mirrors, endpoint_id, writer)
 DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead`
 
 	removeRow = `
 DELETE FROM traffic
-WHERE endpoint_id = $1 AND endpoint = $2 AND variant = $3 AND mirror = $4 AND start_at = $5 AND span = $6 AND writer = $7`
+WHERE endpoint_id = $1 AND endpoint = $2 AND variant = $3 AND mirrors = $4 AND start_at = $5 AND span = $6 AND writer = $7`
+
+	putMember = `
+INSERT INTO mirror_sets (mirror, mirrors) VALUES ($1, $2) ON CONFLICT (mirror, mirrors) DO NOTHING`
 
 	putAccount = `
 INSERT INTO accounts (mirror, writer, requests, ended, final) VALUES ($1, $2, $3, $4, $5)
@@ -83,7 +89,7 @@ DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excl
 	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
 
 	selectRows = `
-SELECT endpoint_id, endpoint, variant, mirror, start_at, span, writer, counts, latency, overhead FROM traffic`
+SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead FROM traffic`
 )
 
 // Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
@@ -114,6 +120,9 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
 		}
+		if err := saveMirrors(ctx, tx, r.Series.Mirrors); err != nil {
+			return err
+		}
 	}
 	for _, a := range accounts {
 		ended, err := json.Marshal(a.Ended)
@@ -131,9 +140,23 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 	return nil
 }
 
+// saveMirrors lets the rows of several mirrors be found by each of them.
+func saveMirrors(ctx context.Context, tx *sql.Tx, mirrors gnomon.Mirrors) error {
+	ids := mirrors.IDs()
+	if len(ids) < 2 {
+		return nil // the set is the mirror's ID itself
+	}
+	for _, id := range ids {
+		if _, err := tx.ExecContext(ctx, putMember, id, mirrors); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func trafficKey(r trafficRow) []any {
 	return []any{
-		r.Series.EndpointID, r.Series.Endpoint, r.Series.Variant, r.Series.Mirror,
+		r.Series.EndpointID, r.Series.Endpoint, r.Series.Variant, r.Series.Mirrors,
 		r.Start.Unix(), int64(r.Span / time.Second), r.Writer,
 	}
 }
@@ -159,7 +182,7 @@ func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow)
 		var r trafficRow
 		var start, span int64
 		s := &r.Series
-		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirror, &start, &span, &r.Writer,
+		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirrors, &start, &span, &r.Writer,
 			&r.Counts, &r.Latency, &r.Overhead)
 		if err != nil {
 			return fmt.Errorf("read traffic: %w", err)
@@ -182,16 +205,17 @@ func trafficWhere(f trafficFilter) (string, []any) {
 	add := func(wanted bool, condition string, arg any) {
 		if wanted {
 			args = append(args, arg)
-			conditions = append(conditions, fmt.Sprintf("%s $%d", condition, len(args)))
+			conditions = append(conditions, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
 		}
 	}
-	add(f.Series.EndpointID != "", "endpoint_id =", f.Series.EndpointID)
-	add(f.Series.Endpoint != "", "endpoint =", f.Series.Endpoint)
-	add(f.Series.Variant != "", "variant =", f.Series.Variant)
-	add(f.Series.Mirror != "", "mirror <> '' AND mirror =", f.Series.Mirror) // <> lets the partial index serve
-	add(f.Span != 0, "span =", int64(f.Span/time.Second))
-	add(!f.From.IsZero(), "start_at >=", f.From.Unix())
-	add(!f.To.IsZero(), "start_at <", f.To.Unix())
+	add(f.EndpointID != "", "endpoint_id = ?", f.EndpointID)
+	add(f.Endpoint != "", "endpoint = ?", f.Endpoint)
+	add(f.Variant != "", "variant = ?", f.Variant)
+	// <> lets the partial index serve.
+	add(f.Mirror != "", "mirrors <> '' AND mirrors IN (SELECT ? UNION ALL SELECT s.mirrors FROM mirror_sets s WHERE s.mirror = ?)", f.Mirror)
+	add(f.Span != 0, "span = ?", int64(f.Span/time.Second))
+	add(!f.From.IsZero(), "start_at >= ?", f.From.Unix())
+	add(!f.To.IsZero(), "start_at < ?", f.To.Unix())
 	if len(conditions) == 0 {
 		return "", nil
 	}

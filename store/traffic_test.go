@@ -60,7 +60,7 @@ func readTraffic(t *testing.T, s *store.Traffic, f meter.Filter) []meter.Row {
 func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "traffic.db")
 	s := openTraffic(t, path)
-	ser := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirror: "m"}
+	ser := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}
 	a, b := trafficRow(ser, 1, "w", "a"), trafficRow(ser, 2, "w", "b")
 	account := meter.Account{Mirror: "m", Writer: "w", Requests: 3, Ended: map[gnomon.Bucket]int64{gnomon.BucketMirrored: 2}, Final: true}
 	if err := s.Save(t.Context(), []meter.Row{a, b}, nil, []meter.Account{account}); err != nil {
@@ -94,10 +94,12 @@ func TestTraffic_Filter(t *testing.T) {
 	hour := trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v"}, 0, "", "hour")
 	hour.Span = time.Hour
 	rows := []meter.Row{
-		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirror: "m"}, 3, "w", "a"),
-		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirror: "m"}, 3, "x", "b"),
-		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "u", Mirror: "m"}, 2, "w", "c"),
+		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}, 3, "w", "a"),
+		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}, 3, "x", "b"),
+		trafficRow(gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "u", Mirrors: "m"}, 2, "w", "c"),
 		trafficRow(gnomon.Series{EndpointID: "2", Endpoint: "f", Variant: "v"}, 1, "w", "d"),
+		trafficRow(gnomon.Series{EndpointID: "3", Endpoint: "g", Variant: "v", Mirrors: gnomon.NewMirrors("p", "q")}, 4, "w", "e"),
+		trafficRow(gnomon.Series{EndpointID: "3", Endpoint: "g", Variant: "v", Mirrors: "q"}, 5, "w", "f"),
 		hour,
 	}
 	if err := s.Save(t.Context(), rows, nil, nil); err != nil {
@@ -108,15 +110,17 @@ func TestTraffic_Filter(t *testing.T) {
 		filter meter.Filter
 		want   []string
 	}{
-		{"everything", meter.Filter{}, []string{"a", "b", "c", "d", "hour"}},
-		{"mirror", meter.Filter{Series: gnomon.Series{Mirror: "m"}}, []string{"a", "b", "c"}},
-		{"variant of a mirror", meter.Filter{Series: gnomon.Series{Mirror: "m", Variant: "u"}}, []string{"c"}},
-		{"endpoint", meter.Filter{Series: gnomon.Series{Endpoint: "e", Variant: "v"}}, []string{"a", "b", "hour"}},
-		{"endpoint's ID", meter.Filter{Series: gnomon.Series{EndpointID: "2"}}, []string{"d"}},
+		{"everything", meter.Filter{}, []string{"a", "b", "c", "d", "e", "f", "hour"}},
+		{"mirror", meter.Filter{Mirror: "m"}, []string{"a", "b", "c"}},
+		{"variant of a mirror", meter.Filter{Mirror: "m", Variant: "u"}, []string{"c"}},
+		{"one mirror of two", meter.Filter{Mirror: "p"}, []string{"e"}},
+		{"a mirror with another and alone", meter.Filter{Mirror: "q", Variant: "v"}, []string{"e", "f"}},
+		{"endpoint", meter.Filter{Endpoint: "e", Variant: "v"}, []string{"a", "b", "hour"}},
+		{"endpoint's ID", meter.Filter{EndpointID: "2"}, []string{"d"}},
 		{"hours", meter.Filter{Span: time.Hour}, []string{"hour"}},
-		{"from is in", meter.Filter{From: at(2)}, []string{"a", "b", "c"}},
+		{"from is in", meter.Filter{From: at(2)}, []string{"a", "b", "c", "e", "f"}},
 		{"to is not", meter.Filter{From: at(1), To: at(3)}, []string{"c", "d"}},
-		{"nothing", meter.Filter{Series: gnomon.Series{Mirror: "n"}}, nil},
+		{"nothing", meter.Filter{Mirror: "n"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
@@ -169,7 +173,7 @@ func TestTraffic_SavesAllOrNothing(t *testing.T) {
 func TestTraffic_MeterSurvivesKills(t *testing.T) {
 	const kills, routers, each = 5, 4, 500
 	path := filepath.Join(t.TempDir(), "traffic.db")
-	series := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirror: "m"}
+	series := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}
 	var before int64
 	for range kills {
 		s := openTraffic(t, path)
@@ -180,7 +184,7 @@ func TestTraffic_MeterSurvivesKills(t *testing.T) {
 		running.Go(func() { m.Run(dead) })
 		for range routers {
 			running.Go(func() {
-				p, mi := m.Series(series), m.Mirror("m")
+				p, mi := m.Series(series), m.Mirror(gnomon.Mirror{ID: "m"})
 				for i := range each {
 					mi.Begin()
 					p.Record(gnomon.Leg{Started: time.Now(), ModelLatency: time.Duration(i) * time.Microsecond, Status: 200})
@@ -238,7 +242,7 @@ func BenchmarkTraffic_Save(b *testing.B) {
 	defer s.Close()
 	var rows []meter.Row
 	for i := range 2 {
-		r := trafficRow(gnomon.Series{Endpoint: "e", Variant: gnomon.VariantName(fmt.Sprint(i)), Mirror: "m"}, 1, "w", `{"invocations":60000}`)
+		r := trafficRow(gnomon.Series{Endpoint: "e", Variant: gnomon.VariantName(fmt.Sprint(i)), Mirrors: "m"}, 1, "w", `{"invocations":60000}`)
 		r.Latency, r.Overhead = make([]byte, 800), make([]byte, 400)
 		rows = append(rows, r)
 	}

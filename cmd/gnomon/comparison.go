@@ -22,8 +22,10 @@ type comparison struct {
 	Endpoint        gnomon.EndpointName     `json:"endpoint"`
 	Status          gnomon.ExperimentStatus `json:"status"`
 	StatusReason    string                  `json:"status_reason,omitempty"`
-	Outcome         gnomon.Outcome          `json:"outcome,omitempty"` // once it has ended
-	SamplingPercent int                     `json:"sampling_percentage"`
+	Outcome         gnomon.Outcome          `json:"outcome,omitempty"`   // once it has ended
+	SamplingPercent int                     `json:"sampling_percentage"` // as the API has it
+	SampledPercent  float64                 `json:"sampled_percentage"`  // what it is to the point, where a tag says it
+	MaxRate         float64                 `json:"max_rate,omitzero"`   // copies per second; absent: no cap
 	StartTime       time.Time               `json:"start_time"`
 	EndTime         time.Time               `json:"end_time"`
 	Warnings        []string                `json:"warnings,omitempty"`
@@ -35,8 +37,8 @@ func (c comparison) writeHead(w io.Writer) error {
 	if c.Outcome != "" {
 		status += ", " + string(c.Outcome)
 	}
-	_, err := fmt.Fprintf(w, "Inference experiment %s on endpoint %s: %s\nfrom %s to %s, %d %% of the requests copied\n",
-		c.Name, c.Endpoint, status, c.StartTime.Format(time.RFC3339), c.EndTime.Format(time.RFC3339), c.SamplingPercent)
+	_, err := fmt.Fprintf(w, "Inference experiment %s on endpoint %s: %s\nfrom %s to %s, %g %% of the requests copied%s\n",
+		c.Name, c.Endpoint, status, c.StartTime.Format(time.RFC3339), c.EndTime.Format(time.RFC3339), c.SampledPercent, c.bound())
 	if err == nil && c.StatusReason != "" {
 		_, err = fmt.Fprintf(w, "reason: %s\n", c.StatusReason)
 	}
@@ -51,6 +53,14 @@ func (c comparison) writeHead(w io.Writer) error {
 	return err
 }
 
+// bound says what bounds the copying besides the sample.
+func (c comparison) bound() string {
+	if c.MaxRate == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at most %g per second", c.MaxRate)
+}
+
 // compare answers with the comparison of the experiment in the request's path.
 func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) http.Handler {
 	find := func(ctx context.Context, name string) (comparison, error) {
@@ -62,7 +72,7 @@ func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) 
 		numbers, err := m.Report(ctx, x.Mirror(), x.Production.Name, x.Shadow.Name)
 		return comparison{
 			Name: x.Name, Endpoint: x.Endpoint, Status: x.Status, StatusReason: x.Reason, Outcome: x.Outcome,
-			SamplingPercent: x.SamplingPercent, StartTime: x.Schedule.Start, EndTime: x.Schedule.End,
+			SamplingPercent: x.SamplingPercent, SampledPercent: x.SampledPercent(), MaxRate: x.Settings.MaxRate, StartTime: x.Schedule.Start, EndTime: x.Schedule.End,
 			Warnings: x.Warnings, Comparison: numbers,
 		}, err
 	}

@@ -9,12 +9,15 @@ import (
 // A routerCollector shows the router's state to Prometheus.
 type routerCollector struct{ router *router.Router }
 
+// ofMirror are the labels of a mirror, as the meter has them too. The endpoint's own shadows have no experiment.
+var ofMirror = []string{"endpoint", "experiment", "shadow"}
+
 var (
 	inFlight     = prometheus.NewDesc("gnomon_instance_in_flight", "Requests and copies an instance still has to answer.", []string{"instance"}, nil)
 	connections  = prometheus.NewDesc("gnomon_instance_connections", "Open connections to an instance, in use or idle.", []string{"instance"}, nil)
-	waiting      = prometheus.NewDesc("gnomon_mirror_queue_length", "Copies that wait for a worker.", []string{"mirror"}, nil)
-	busy         = prometheus.NewDesc("gnomon_mirror_workers_busy", "Copies that are under way.", []string{"mirror"}, nil)
-	breakerOpen  = prometheus.NewDesc("gnomon_mirror_breaker_open", "1 while a shadow that kept failing gets no copies, or single ones as probes.", []string{"mirror"}, nil)
+	waiting      = prometheus.NewDesc("gnomon_mirror_queue_length", "Copies that wait for a worker.", ofMirror, nil)
+	busy         = prometheus.NewDesc("gnomon_mirror_workers_busy", "Copies that are under way.", ofMirror, nil)
+	breakerOpen  = prometheus.NewDesc("gnomon_mirror_breaker_open", "1 while a shadow that kept failing gets no copies, or single ones as probes.", ofMirror, nil)
 	mirrorMemory = prometheus.NewDesc("gnomon_mirror_memory_bytes", "Bytes of all copies under way and their answers.", nil, nil)
 )
 
@@ -40,12 +43,13 @@ func (c routerCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(connections, float64(i.Connections), i.ID.String())
 	}
 	for _, m := range s.Mirrors {
-		gauge(waiting, float64(m.Waiting), string(m.ID))
-		gauge(busy, float64(m.Busy), string(m.ID))
+		names := []string{string(m.Endpoint), string(m.Experiment), string(m.Shadow)}
+		gauge(waiting, float64(m.Waiting), names...)
+		gauge(busy, float64(m.Busy), names...)
 		open := 0.0
 		if m.Breaker != router.BreakerClosed {
 			open = 1
 		}
-		gauge(breakerOpen, open, string(m.ID))
+		gauge(breakerOpen, open, names...)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ const maxBody = 25 << 20
 
 // server answers, badly.
 type server struct {
+	log      *slog.Logger
 	faults   faults
 	stopping <-chan struct{}
 	pings    atomic.Int64
@@ -46,6 +48,9 @@ func (s *server) routes() http.Handler {
 	name := s.faults.answer()
 	answer := s.answers()[name]
 	mux.HandleFunc("POST /invocations", func(w http.ResponseWriter, r *http.Request) {
+		if s.faults.has("log-requests") {
+			s.log.Info("request", "id", r.Header.Get("X-Amzn-RequestId"))
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

@@ -59,6 +59,7 @@ func kinds() map[string]kind {
 		"burn-cpu":        {takes: takesCount, fallback: value{count: 2}},
 		"eat-memory":      {takes: takesSize, fallback: value{count: 256 << 20}},
 		"flood-log":       {takes: takesSize, fallback: value{count: 1 << 30}},
+		"log-requests":    {},
 		"fork-grandchild": {takes: takesSpan, fallback: value{span: 10 * time.Minute}},
 		"ignore-sigterm":  {},
 	}

@@ -69,7 +69,7 @@ func start(log *slog.Logger) error {
 // run misbehaves until ctx ends, and closes l.
 func run(ctx context.Context, l net.Listener, f faults, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
-	s := &server{faults: f, stopping: ctx.Done(), refuse: make(chan struct{}), orphan: new(atomic.Int64)}
+	s := &server{log: log, faults: f, stopping: ctx.Done(), refuse: make(chan struct{}), orphan: new(atomic.Int64)}
 	var chores sync.WaitGroup
 	defer chores.Wait()
 	defer stop()

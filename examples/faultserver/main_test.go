@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -279,6 +280,23 @@ func TestParseFaults(t *testing.T) {
 	for _, list := range []string{"lazy", "slow=fast", "slow=-1s", "hang=1", "slow,hang", "huge=1TiB", "huge=9223372036854775807KiB", "work=1.5", "=", "slow="} {
 		if f, err := parseFaults(list); err == nil {
 			t.Errorf("%q gave %v and no error", list, f)
+		}
+	}
+}
+
+func TestLogsRequests(t *testing.T) {
+	for list, want := range map[string]bool{"none,log-requests": true, "none": false} {
+		f, err := parseFaults(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		s := &server{log: slog.New(slog.NewTextHandler(&log, nil)), faults: f}
+		r := httptest.NewRequest(http.MethodPost, "/invocations", strings.NewReader("hello"))
+		r.Header.Set("X-Amzn-RequestId", "4711")
+		s.routes().ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Contains(log.String(), "msg=request id=4711"); got != want {
+			t.Errorf("%s logs %q", list, log.String())
 		}
 	}
 }
