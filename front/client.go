@@ -38,6 +38,8 @@ type client struct {
 		Gone()
 	}
 	discard int // bytes that a refused client may still send
+
+	advanceLater, lingerLater func() // kept for the loop
 }
 
 type clientState uint8
@@ -91,13 +93,20 @@ func (c *client) Expired() {
 	c.leave()
 }
 
+// maxTurns is how often a client is read from, or has a request begun, before others have their turn.
+const maxTurns = 8
+
 // advance deals with what the client has sent, request by request, until there is no more or an answer is due.
 func (c *client) advance() {
 	if c.advancing {
 		return
 	}
 	c.advancing = true
-	for c.reading() {
+	for turns := 0; c.reading(); turns++ {
+		if turns == maxTurns {
+			c.lane.loop.Later(c.advanceLater)
+			break
+		}
 		if len(c.in) == 0 || c.partial {
 			if !c.readable || !c.fill() {
 				break
@@ -380,7 +389,11 @@ func (c *client) beginLingering() {
 
 // linger throws away what still comes.
 func (c *client) linger() {
-	for c.state == stateLinger {
+	for turns := 0; c.state == stateLinger; turns++ {
+		if turns == maxTurns {
+			c.lane.loop.Later(c.lingerLater)
+			return
+		}
 		n, err := c.conn.Read(c.lane.loop.Scratch())
 		if errors.Is(err, reactor.ErrAgain) {
 			return

@@ -103,7 +103,8 @@ func (l *Loop) Post(f func()) bool {
 	return true
 }
 
-// Later has f called when the loop has dealt with all events that are there now. It is for the loop's own goroutine.
+// Later has f called when the loop has dealt with all events that are there now, and before it waits for others. It is
+// for the loop's own goroutine: for what may wait for others, and for whoever would otherwise hold the loop too long.
 func (l *Loop) Later(f func()) { l.later = append(l.later, f) }
 
 // run ends with ctx. What was posted before then is called.
@@ -118,7 +119,8 @@ func (l *Loop) run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			l.alarm = passed
-			l.settle()
+			l.expire()
+			l.setAlarm()
 		case err != nil:
 			return err
 		}
@@ -140,23 +142,20 @@ func (l *Loop) turn(epoll uintptr) bool {
 	return true
 }
 
-// settle does what is due without an event. It reports whether new events may have come of it.
+// settle does what is due without an event. It reports whether there is more to do at once.
 func (l *Loop) settle() bool {
 	l.expire()
-	more := len(l.later) > 0
-	l.call(&l.later)
+	l.callLater()
 	l.setAlarm()
-	return more
+	return len(l.later) > 0
 }
 
-// call calls the functions of a list, and those that they add to it.
-func (l *Loop) call(list *[]func()) {
-	for len(*list) > 0 {
-		l.running, *list = *list, l.running[:0]
-		for i, f := range l.running {
-			l.running[i] = nil
-			f()
-		}
+// callLater calls what was put off. What that puts off again comes after the next events.
+func (l *Loop) callLater() {
+	l.running, l.later = l.later, l.running[:0]
+	for i, f := range l.running {
+		l.running[i] = nil
+		f()
 	}
 }
 
@@ -190,7 +189,9 @@ func (l *Loop) finish() {
 			c.Close()
 		}
 	}
-	l.call(&l.later)
+	for len(l.later) > 0 {
+		l.callLater()
+	}
 }
 
 func (l *Loop) close() {

@@ -113,9 +113,17 @@ func (g *leg) ready(e reactor.Events) {
 	}
 }
 
+// maxReads is how often a leg reads before others have their turn. A model that sends without end, and as fast as it is
+// read, must not keep the loop for itself.
+const maxReads = 4
+
 // read takes what has come, until there is nothing more or the leg has ended.
 func (g *leg) read() {
-	for {
+	for reads := 0; ; reads++ {
+		if reads == maxReads {
+			g.pool.lane.loop.Later(g.link.readLater)
+			return
+		}
 		into := g.in.space(g.pool.lane.loop.Scratch())
 		n, err := g.link.conn.Read(into)
 		switch {

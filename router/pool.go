@@ -76,6 +76,7 @@ func (p *pool) dial(g *leg) error {
 		return errNoAddress
 	}
 	k := &link{pool: p, leg: g}
+	k.readLater = k.readOn
 	conn, err := p.lane.loop.Dial(p.in.address, k)
 	if err != nil {
 		return err
@@ -94,6 +95,8 @@ type link struct {
 	state linkState
 	left  bool // the model has closed its side: what it sent before may still be there to read
 	leg   *leg // under way; nil: none
+
+	readLater func() // readOn, kept for the loop
 }
 
 type linkState uint8
@@ -115,6 +118,13 @@ func (k *link) Ready(e reactor.Events) {
 		k.dialled(k.conn.Connected())
 	case linkBusy:
 		k.leg.ready(e)
+	}
+}
+
+// readOn goes on where reading has made way for others. The leg may have ended meanwhile.
+func (k *link) readOn() {
+	if k.state == linkBusy && k.leg != nil && !k.leg.paused {
+		k.leg.read()
 	}
 }
 
