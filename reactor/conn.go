@@ -185,5 +185,3 @@ func (c *Conn) detach() int {
 	c.fd = -1
 	return fd
 }
-
-func (c *Conn) ready(events uint32) { c.handler.Ready(Events(events)) }

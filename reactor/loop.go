@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,6 +24,7 @@ type Loop struct {
 	raw   syscall.RawConn
 	wake  int // an eventfd; written to when something is posted to a loop that may be waiting
 
+	panicked   func(v any, stack []byte)
 	open       atomic.Int64
 	conns      []*Conn // by file descriptor
 	generation int32   // of the connection made last
@@ -166,7 +168,19 @@ func (l *Loop) dispatch(e unix.EpollEvent) {
 	}
 	// The connection of an event may have been closed by the handler of one before it, and its number be another's now.
 	if c := l.conns[e.Fd]; c != nil && c.generation == e.Pad {
-		c.ready(e.Events)
+		defer l.contain(c)
+		c.handler.Ready(Events(e.Events))
+	}
+}
+
+// contain keeps a panic of a handler to its connection, which is closed, if somebody wants to know of it.
+func (l *Loop) contain(c *Conn) {
+	if l.panicked == nil {
+		return
+	}
+	if v := recover(); v != nil {
+		l.panicked(v, debug.Stack())
+		c.Close()
 	}
 }
 

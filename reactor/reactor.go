@@ -34,6 +34,14 @@ func NewGroup(n int) (*Group, error) {
 	return g, nil
 }
 
+// Contain keeps a handler's panic from ending the program: its connection is closed, and the function is told. It must be
+// called before Run.
+func (g *Group) Contain(panicked func(v any, stack []byte)) {
+	for _, l := range g.loops {
+		l.panicked = panicked
+	}
+}
+
 // Len is the number of loops.
 func (g *Group) Len() int { return len(g.loops) }
 

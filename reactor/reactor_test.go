@@ -372,3 +372,43 @@ func TestQuiet_SeesWhatIsThere(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+func TestContain_KeepsAPanicToItsConnection(t *testing.T) {
+	g, err := reactor.NewGroup(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan any, 8)
+	g.Contain(func(v any, stack []byte) { told <- v })
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	address := serve(t, g, func(l *reactor.Loop, fd int) {
+		h := &once{}
+		conn, err := l.Adopt(fd, h)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		h.ready = func(reactor.Events) {
+			if n, _ := conn.Read(l.Scratch()); n > 0 && l.Scratch()[0] == 'x' {
+				panic("x")
+			}
+		}
+		h.expired = func() { panic("late") }
+		conn.Expire(time.Now().Add(50 * time.Millisecond))
+	})
+	for _, say := range []string{"x", "y"} {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, say)
+		io.ReadAll(c)
+		c.Close()
+	}
+	if a, b := <-told, <-told; a != "x" || b != "late" {
+		t.Errorf("told %v and %v", a, b)
+	}
+}

@@ -68,9 +68,14 @@ func (l *Loop) expire() {
 		over := t.due > 0
 		l.drop(t)
 		if over {
-			t.conn.handler.Expired()
+			l.expired(t.conn)
 		}
 	}
+}
+
+func (l *Loop) expired(c *Conn) {
+	defer l.contain(c)
+	c.handler.Expired()
 }
 
 // passed is an alarm that has gone off. It is no deadline's, so the next one is set in any case, also to none.

@@ -31,10 +31,10 @@ func (r *Router) Begin(l *reactor.Loop, req Request, caller Caller) {
 	fault := q.parse(req.Head)
 	if fault == nil && len(req.Body) > largeBody && req.Given && r.opts.Authorize != nil {
 		own := *q // the lane's is for the next request
-		go func() {
+		r.checks.Go(func() {
 			fault := r.authorize(&own)
 			l.Post(func() { lane.admit(&own, caller, fault) })
-		}()
+		})
 		return
 	}
 	if fault == nil {

@@ -90,7 +90,8 @@ type Router struct {
 	lanes []*lane // by loop
 	table atomic.Pointer[table]
 
-	memory budget // of the mirrors
+	memory budget         // of the mirrors
+	checks sync.WaitGroup // of signatures, beside the loops
 
 	mu        sync.Mutex // publishing, and what only publishing changes
 	instances map[instanceKey]*instance
@@ -177,6 +178,7 @@ func (r *Router) end() {
 		m.stop(time.Now().Add(r.opts.MirrorGrace))
 	}
 	r.mu.Unlock()
+	r.checks.Wait()
 	look := time.NewTicker(5 * time.Millisecond)
 	defer look.Stop()
 	for limit := time.Now().Add(r.opts.MirrorGrace + time.Second); time.Now().Before(limit); <-look.C {

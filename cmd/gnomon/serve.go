@@ -141,6 +141,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if h.loops, err = reactor.NewGroup(cmp.Or(c.Limits.Loops, max(1, runtime.GOMAXPROCS(0)/2))); err != nil {
 		return h, err
 	}
+	h.loops.Contain(func(v any, stack []byte) { log.Error("event loop: a handler panicked", "panic", v, "stack", string(stack)) })
 	h.router = router.New(router.Options{
 		Partition: c.partition(), Authorize: gate.invoke,
 		ShadowTimeout: time.Duration(c.Limits.ShadowTimeout), MirrorQueue: c.Limits.MirrorQueue,
