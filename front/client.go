@@ -197,7 +197,7 @@ func (c *client) begin(data []byte, n int) {
 		c.conn.Write(continued) // a fresh send buffer takes it, or else the client goes on by itself
 	}
 	c.state = stateBody
-	c.message.begin(data[:n], length)
+	c.message.begin(data[:n], length, c.lane.loop)
 	c.head.Parse(c.message.head, c.lane.server.opts.MaxHeader) // as before, in memory that stays
 	c.conn.Expire(time.Now().Add(c.lane.server.opts.BodyTimeout))
 	c.body(data[n:])

@@ -36,7 +36,7 @@ type Request struct {
 	ID    []byte // the text form of a UUID; it is already in the answer's x-amzn-RequestId header
 	Head  *http1.Request
 	Body  []byte
-	Given bool // the runtime may keep all of it; otherwise it lies in memory that is used again when the call returns
+	Given bool // the runtime may keep all of it, and give the body to the loop then; otherwise all is used again after the call
 }
 
 // A Caller takes the answer to a request: Answer once, or Stream, any number of Sends and End. When the client has left

@@ -2,6 +2,7 @@ package front
 
 import (
 	"gnomon/http1"
+	"gnomon/reactor"
 )
 
 // directRead is from when on the rest of a body is read to where it belongs instead of being copied there.
@@ -16,10 +17,10 @@ type message struct {
 }
 
 // begin has a head, and a body of that length to come.
-func (m *message) begin(head []byte, length int64) {
+func (m *message) begin(head []byte, length int64, from *reactor.Loop) {
 	*m = message{head: append([]byte(nil), head...), length: length}
 	if length > 0 {
-		m.body = make([]byte, 0, length)
+		m.body = from.Take(int(length))
 	}
 }
 
@@ -34,7 +35,7 @@ func (m *message) space(scratch []byte) []byte {
 // extend reports whether data was read to where it belongs, and is part of the body then.
 func (m *message) extend(data []byte) bool {
 	n := len(m.body)
-	if n == cap(m.body) || &m.body[: n+1 : n+1][n] != &data[0] {
+	if n == cap(m.body) || m.length <= int64(n) || &m.body[: n+1 : n+1][n] != &data[0] {
 		return false
 	}
 	m.body = m.body[:n+len(data)]

@@ -33,6 +33,7 @@ type Loop struct {
 	head       unix.Msghdr
 	vec        [MaxParts]unix.Iovec
 
+	memory  memory
 	timers  timers
 	alarm   int64 // when the epoll file's deadline is; 0: none
 	base    time.Time

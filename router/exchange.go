@@ -19,6 +19,7 @@ type exchange struct {
 	id     []byte
 	head   []byte // header lines for the model, with the empty line
 	body   []byte
+	given  bool // body is the loop's memory
 	stream bool // the answer is to be streamed
 	caller Caller
 
@@ -43,6 +44,9 @@ func (x *exchange) release() {
 	if x.refs--; x.refs > 0 {
 		return
 	}
+	if x.given {
+		x.lane.loop.Give(x.body)
+	}
 	if len(x.lane.spare) == maxSpare {
 		return
 	}
@@ -59,7 +63,7 @@ func (x *exchange) release() {
 
 // take makes body the exchange's. One that is given becomes its own, any other is copied.
 func (x *exchange) take(body []byte, given bool) {
-	if given {
+	if x.given = given; given {
 		x.body = body
 		return
 	}

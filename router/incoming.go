@@ -2,6 +2,7 @@ package router
 
 import (
 	"gnomon/http1"
+	"gnomon/reactor"
 )
 
 // maxAnswerHead is how long the head of a model's answer may be, in bytes.
@@ -23,6 +24,7 @@ type incoming struct {
 
 	body []byte // if whole
 	room []byte // memory for it
+	loop *reactor.Loop
 }
 
 // What has become of an answer by taking some bytes.
@@ -38,14 +40,15 @@ const (
 func (a *incoming) emptied() incoming {
 	room := a.room
 	if cap(room) > keptBody {
+		a.loop.Give(room)
 		room = nil
 	}
 	return incoming{headRoom: a.headRoom[:0], room: room}
 }
 
-func (a *incoming) reset(limit int64, whole bool) {
+func (a *incoming) reset(limit int64, whole bool, loop *reactor.Loop) {
 	*a = a.emptied()
-	a.limit, a.whole = limit, whole
+	a.limit, a.whole, a.loop = limit, whole, loop
 }
 
 func (a *incoming) begun() bool { return a.got > 0 }
@@ -113,7 +116,7 @@ func (a *incoming) beginBody(head, rest []byte, to work) answerState {
 	if a.whole {
 		a.body = a.room[:0]
 		if n := int(a.head.Length); n > cap(a.body) {
-			a.body = make([]byte, 0, n)
+			a.body = a.loop.Take(n)
 			a.room = a.body
 		}
 	}

@@ -14,14 +14,14 @@ import (
 const maxInstances = 3
 
 // largeBody is from when on checking a body's signature would hold up the loop's other connections for too long.
-const largeBody = 64 << 10
+const largeBody = 128 << 10
 
 // A Request is one request under /endpoints/, as the listener has read it.
 type Request struct {
 	ID    []byte // the text form of a UUID
 	Head  *http1.Request
 	Body  []byte
-	Given bool // the router may keep all of it; otherwise it lies in memory that is used again when Begin returns
+	Given bool // the router may keep all of it, and the body is the loop's after that; otherwise all is used again after Begin
 }
 
 // Begin begins to answer a request, on the loop on which it is called. The caller is answered now or later.

@@ -62,7 +62,7 @@ func (g *leg) start() {
 // begin writes the request on a connection that stands.
 func (g *leg) begin() {
 	g.started = time.Now()
-	g.in.reset(g.limit, g.whole)
+	g.in.reset(g.limit, g.whole, g.pool.lane.loop)
 	g.out = [3][]byte{g.pool.in.line, g.x.head, g.x.body}
 	g.limitTime()
 	g.flush()
