@@ -1,4 +1,4 @@
-package main
+package testbed
 
 import (
 	"context"
@@ -6,141 +6,167 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
-// gnomonConfig has the models run this program. The images' names are made up.
+// The images that servers know.
+const (
+	StaticImage = "static:1" // bench/model
+	EmptyImage  = "empty:1"  // the same, answering without a body
+	HashImage   = "hash:1"   // the same, answering with the SHA-256 of the body after WaitOfHash
+	FaultyImage = "faulty:1" // examples/faultserver; the environment variable FAULT says what is wrong
+)
+
+// WaitOfHash is how long models of HashImage take, on a timer.
+const WaitOfHash = 5 * time.Millisecond
+
+// gnomonConfig has models that are told to end do so soon, and copies be given up before a measurement is over.
 const gnomonConfig = `auth: %[1]s
+stop_grace: 2s
+limits: {shadow_timeout: %[5]v}
 images:
-  - {name: "answer:1", command: [%[2]q, %[3]q, "-port", "{port}"]}
-  - {name: "empty:1", command: [%[2]q, %[3]q, "-port", "{port}", "-empty"]}
+  - {name: "static:1", command: [%[2]q, "-port", "{port}"]}
+  - {name: "empty:1", command: [%[2]q, "-port", "{port}", "-answer", "empty"]}
+  - {name: "hash:1", command: [%[2]q, "-port", "{port}", "-answer", "hash", "-wait", "%[4]v"]}
+  - {name: "faulty:1", command: [%[3]q, "--host", "127.0.0.1", "--port", "{port}"]}
 `
 
-// An experiment is an endpoint under test, both called by its row's path.
-type experiment struct {
-	row     string
-	name    string
-	shadow  string // its image
-	percent int
+// ShadowTimeout is how long a copy may take: less than the default, lest a measurement end before its first copies do.
+const ShadowTimeout = 5 * time.Second
+
+// A Gnomon is a server, and who drives it.
+type Gnomon struct {
+	Address string
+	Process *Process
+	Signed  bool // it checks signatures
+	client
 }
 
-// startGnomons runs two servers: one that lets everybody in, and one that checks signatures.
-func startGnomons(ctx context.Context, o options, dir string, started *group) ([]*row, error) {
-	program := o.gnomon
-	if program == "" {
-		program = filepath.Join(dir, "gnomon")
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "gnomon/cmd/gnomon")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build gnomon: %w\n%s", err, out)
-		}
-	}
-	open, err := startGnomon(ctx, program, filepath.Join(dir, "open"), "off", started, []experiment{
-		{gnomonPlain, "plain", "answer:1", 0},
-		{gnomonMirror, "mirrored", "answer:1", 100},
-		{gnomonMirror0, "emptied", "empty:1", 100},
-	})
-	if err != nil {
-		return nil, err
-	}
-	closed, err := startGnomon(ctx, program, filepath.Join(dir, "signed"), "sigv4", started, []experiment{
-		{gnomonSigned, "plain", "answer:1", 0},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return append(open, closed...), nil
-}
-
-// startGnomon runs a server whose data directory is dir, and the experiments on it.
-func startGnomon(ctx context.Context, program, dir, auth string, started *group, experiments []experiment) ([]*row, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// StartGnomon runs a server with a data directory of its own, and returns when it is ready. Unless it is to check signatures
+// it lets everybody in.
+func (b *Bed) StartGnomon(ctx context.Context, signed bool) (*Gnomon, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	config := dir + ".yaml"
-	if err := os.WriteFile(config, fmt.Appendf(nil, gnomonConfig, auth, self, modelArgument), 0o600); err != nil {
+	dir := filepath.Join(b.Dir, b.name("data"))
+	config, auth := dir+".yaml", "off"
+	if signed {
+		auth = "sigv4"
+	}
+	text := fmt.Appendf(nil, gnomonConfig, auth, b.Model, b.Faultserver, WaitOfHash, ShadowTimeout)
+	if err := os.WriteFile(config, text, 0o600); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program, "serve", "--config", config, "--data-dir", dir, "--listen", address, "--log-level", "warn")
+	cmd := exec.CommandContext(ctx, b.Gnomon, "serve", "--config", config, "--data-dir", dir, "--listen", address, "--log-level", "error")
 	cmd.Stderr = os.Stderr
-	p, err := started.start(cmd)
+	p, err := b.started.start(cmd)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newClient(ctx, program, config, dir, address)
+	g := &Gnomon{Address: address, Process: p, Signed: signed, client: client{url: "http://" + address}}
+	if err := within(ctx, 20*time.Second, func() error { return g.get(ctx, "/readyz", nil) }); err != nil {
+		return nil, fmt.Errorf("gnomon is not ready: %w", err)
+	}
+	out, err := exec.CommandContext(ctx, b.Gnomon, "env", "--config", config, "--data-dir", dir).Output()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("gnomon env: %w", err)
 	}
-	var rows []*row
-	for _, x := range experiments {
-		if err := c.begin(ctx, x); err != nil {
-			return nil, fmt.Errorf("experiment %s: %w", x.name, err)
-		}
-		r := &row{
-			name: x.row, address: address, path: invocations(x.name), process: p,
-			account: func() (account, error) { return c.account(ctx, x) },
-		}
-		if auth == "sigv4" {
-			r.sign = c
-		}
-		rows = append(rows, r)
-	}
-	return rows, nil
+	g.become(environment(string(out)))
+	return g, nil
 }
 
-func invocations(endpoint string) string { return "/endpoints/" + endpoint + "/invocations" }
+// StopGnomon ends it and waits for that.
+func (b *Bed) StopGnomon(g *Gnomon) { b.started.stopOne(g.Process) }
 
-// begin makes all that an experiment needs and waits until it runs.
-func (c *client) begin(ctx context.Context, x experiment) error {
-	type m = map[string]any
-	variant := func(name, model string) m {
-		return m{"VariantName": name, "ModelName": model, "InfrastructureConfig": m{
-			"InfrastructureType": "RealTimeInference", "RealTimeInferenceConfig": m{"InstanceType": "ml.m5.large", "InstanceCount": 1},
-		}}
-	}
-	production, shadow := x.name+"-production", x.name+"-shadow"
-	for _, step := range []struct {
-		operation string
-		in        m
-	}{
-		{"CreateModel", m{"ModelName": production, "ExecutionRoleArn": c.role, "PrimaryContainer": m{"Image": "answer:1"}}},
-		{"CreateModel", m{"ModelName": shadow, "ExecutionRoleArn": c.role, "PrimaryContainer": m{"Image": x.shadow}}},
-		{"CreateEndpointConfig", m{"EndpointConfigName": x.name, "ProductionVariants": []m{{
-			"VariantName": "AllTraffic", "ModelName": production, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1,
-		}}}},
-		{"CreateEndpoint", m{"EndpointName": x.name, "EndpointConfigName": x.name}},
-	} {
-		if err := c.call(ctx, step.operation, step.in, nil); err != nil {
-			return err
-		}
-	}
-	if err := c.await(ctx, "DescribeEndpoint", m{"EndpointName": x.name}, "EndpointStatus", "InService"); err != nil {
+// object is JSON.
+type object = map[string]any
+
+// instanceType is that of all models: two processors and 4 GiB at most.
+const instanceType = "ml.c5.large"
+
+// A Model is an image, and the fault it has if the image is FaultyImage.
+type Model struct{ Image, Fault string }
+
+// CreateEndpoint makes an endpoint with that many production variants of one model, and waits until it is in service.
+func (g *Gnomon) CreateEndpoint(ctx context.Context, name string, model Model, variants int) error {
+	if err := g.createModel(ctx, name, model); err != nil {
 		return err
 	}
-	err := c.call(ctx, "CreateInferenceExperiment", m{
-		"Name": x.name, "Type": "ShadowMode", "RoleArn": c.role, "EndpointName": x.name,
-		"ModelVariants": []m{variant("AllTraffic", production), variant("Shadow", shadow)},
-		"ShadowModeConfig": m{"SourceModelVariantName": "AllTraffic", "ShadowModelVariants": []m{
-			{"ShadowModelVariantName": "Shadow", "SamplingPercentage": x.percent},
+	var all []object
+	for i := range variants {
+		all = append(all, object{
+			"VariantName": productionVariant(i), "ModelName": name, "InstanceType": instanceType, "InitialInstanceCount": 1,
+			"InitialVariantWeight": 1,
+		})
+	}
+	if err := g.call(ctx, "CreateEndpointConfig", object{"EndpointConfigName": name, "ProductionVariants": all}, nil); err != nil {
+		return err
+	}
+	if err := g.call(ctx, "CreateEndpoint", object{"EndpointName": name, "EndpointConfigName": name}, nil); err != nil {
+		return err
+	}
+	return g.await(ctx, "DescribeEndpoint", object{"EndpointName": name}, "EndpointStatus", "InService")
+}
+
+func productionVariant(i int) string { return fmt.Sprintf("Production%d", i) }
+
+func (g *Gnomon) createModel(ctx context.Context, name string, model Model) error {
+	container := object{"Image": model.Image}
+	if model.Fault != "" {
+		container["Environment"] = object{"FAULT": model.Fault}
+	}
+	return g.call(ctx, "CreateModel", object{"ModelName": name, "ExecutionRoleArn": g.role, "PrimaryContainer": container}, nil)
+}
+
+// An Experiment is a shadow test of an endpoint that was made with one variant.
+type Experiment struct {
+	Name     string // also of the shadow's model
+	Endpoint string
+	Shadow   Model
+	Percent  int
+}
+
+// Begin makes an experiment, and waits until it runs.
+func (g *Gnomon) Begin(ctx context.Context, x Experiment) error {
+	if err := g.createModel(ctx, x.Name, x.Shadow); err != nil {
+		return err
+	}
+	variant := func(name, model string) object {
+		return object{"VariantName": name, "ModelName": model, "InfrastructureConfig": object{
+			"InfrastructureType": "RealTimeInference", "RealTimeInferenceConfig": object{"InstanceType": instanceType, "InstanceCount": 1},
+		}}
+	}
+	err := g.call(ctx, "CreateInferenceExperiment", object{
+		"Name": x.Name, "Type": "ShadowMode", "RoleArn": g.role, "EndpointName": x.Endpoint,
+		"ModelVariants": []object{variant(productionVariant(0), x.Endpoint), variant("Shadow", x.Name)},
+		"ShadowModeConfig": object{"SourceModelVariantName": productionVariant(0), "ShadowModelVariants": []object{
+			{"ShadowModelVariantName": "Shadow", "SamplingPercentage": x.Percent},
 		}},
 	}, nil)
 	if err != nil {
 		return err
 	}
-	return c.await(ctx, "DescribeInferenceExperiment", m{"Name": x.name}, "Status", "Running")
+	return g.await(ctx, "DescribeInferenceExperiment", object{"Name": x.Name}, "Status", "Running")
+}
+
+// End stops an experiment, takes its shadow away, and waits until that is done.
+func (g *Gnomon) End(ctx context.Context, x Experiment) error {
+	err := g.call(ctx, "StopInferenceExperiment", object{
+		"Name": x.Name, "DesiredState": "Completed",
+		"ModelVariantActions": object{productionVariant(0): "Retain", "Shadow": "Remove"},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	return g.await(ctx, "DescribeInferenceExperiment", object{"Name": x.Name}, "Status", "Completed")
 }
 
 // await asks until a member of the answer is what is wanted.
-func (c *client) await(ctx context.Context, operation string, in any, member, want string) error {
+func (g *Gnomon) await(ctx context.Context, operation string, in any, member, want string) error {
 	return within(ctx, 30*time.Second, func() error {
-		var out map[string]any
-		if err := c.call(ctx, operation, in, &out); err != nil {
+		var out object
+		if err := g.call(ctx, operation, in, &out); err != nil {
 			return err
 		}
 		if out[member] != want {
@@ -148,34 +174,4 @@ func (c *client) await(ctx context.Context, operation string, in any, member, wa
 		}
 		return nil
 	})
-}
-
-// account asks for an experiment's own numbers, once no copy is under way.
-func (c *client) account(ctx context.Context, x experiment) (account, error) {
-	bucket := "mirrored"
-	if x.percent == 0 {
-		bucket = "sampled_out"
-	}
-	var found struct{ Accounting map[string]int64 }
-	err := within(ctx, 5*time.Second, func() error {
-		if err := c.get(ctx, "/gnomon/v1/experiments/"+x.name+"/comparison", &found); err != nil {
-			return err
-		}
-		if found.Accounting["pending"] > 0 {
-			return fmt.Errorf("copies are still under way: %v", found.Accounting)
-		}
-		return nil
-	})
-	return account{requests: found.Accounting["requests"], done: found.Accounting[bucket]}, err
-}
-
-// environment reads what "gnomon env" prints.
-func environment(out string) map[string]string {
-	env := make(map[string]string)
-	for line := range strings.Lines(out) {
-		if name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "="); ok {
-			env[name] = value
-		}
-	}
-	return env
 }

@@ -1,74 +1,25 @@
-package main
+package testbed
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"flag"
+	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 )
 
-// modelArgument is the first argument with which this program is a model instead of the benchmark.
-const modelArgument = "model"
-
-const answerBody = `{"predictions":[0.1234567890123]}`
-
-// runModel serves until the process is ended. It prints its address.
-func runModel(args []string) error {
-	flags := flag.NewFlagSet(modelArgument, flag.ContinueOnError)
-	port := flags.Int("port", 0, "port on 127.0.0.1")
-	empty := flags.Bool("empty", false, "answer without a body")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
-	if err != nil {
-		return err
-	}
-	fmt.Println(ln.Addr())
-	body := answerBody
-	if *empty {
-		body = ""
-	}
-	return serveModel(ln, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
-}
-
-// serveModel gives every request the same answer, to /ping and /invocations alike, for as little processor time as can
-// be: the machine belongs to the proxies.
-func serveModel(ln net.Listener, answer []byte) error {
-	for {
-		c, err := ln.Accept()
-		if err != nil {
-			return err
-		}
-		go func() { // ends with the connection, or with the process
-			defer c.Close()
-			for br := bufio.NewReader(c); skipMessage(br) == nil; {
-				if _, err := c.Write(answer); err != nil {
-					return
-				}
-			}
-		}()
-	}
-}
-
-// startModel runs a model and returns its address.
-func startModel(ctx context.Context, started *group, args ...string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, self, append([]string{modelArgument}, args...)...)
+// StartModel runs bench/model with arguments, and returns its address.
+func (b *Bed) StartModel(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, b.Model, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return "", err
 	}
-	if _, err := started.start(cmd); err != nil {
+	if _, err := b.started.start(cmd); err != nil {
 		return "", err
 	}
 	address, err := bufio.NewReader(out).ReadString('\n')
@@ -78,23 +29,49 @@ func startModel(ctx context.Context, started *group, args ...string) (string, er
 	return strings.TrimSpace(address), nil
 }
 
-var lengthName = []byte("content-length:")
+// A Faulty is a model with faults that runs by itself, for proxies that run no models.
+type Faulty struct {
+	Address string
+	end     context.CancelFunc
+	ended   chan struct{}
+}
 
-// skipMessage reads one request or answer. Without a Content-Length it has no body; chunks are not known here.
-func skipMessage(br *bufio.Reader) error {
-	for length := 0; ; {
-		line, err := br.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if len(line) == 2 {
-			_, err := br.Discard(length)
-			return err
-		}
-		if len(line) > len(lengthName) && bytes.EqualFold(line[:len(lengthName)], lengthName) {
-			for _, d := range bytes.TrimSpace(line[len(lengthName):]) {
-				length = 10*length + int(d-'0')
+// restartPause is how long a model that died is gone.
+const restartPause = time.Second
+
+// StartFaulty runs examples/faultserver, again whenever it dies, until [Faulty.Stop]. It takes requests when this returns,
+// unless it refuses them.
+func (b *Bed) StartFaulty(ctx context.Context, faults string) (*Faulty, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	f := &Faulty{Address: address, end: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(f.ended)
+		for ctx.Err() == nil {
+			host, port, _ := strings.Cut(address, ":")
+			cmd := exec.CommandContext(ctx, b.Faultserver, "--host", host, "--port", port, "--fault", faults)
+			_ = cmd.Run() // dying is what some are for
+			select {
+			case <-ctx.Done():
+			case <-time.After(restartPause):
 			}
 		}
+	}()
+	if strings.HasPrefix(faults, "refuse") {
+		return f, nil
 	}
+	if err := within(ctx, 5*time.Second, func() error { return dial(address) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("faultserver %s: %w", faults, err), f.Stop())
+	}
+	return f, nil
+}
+
+// Stop ends it and waits. It returns nil.
+func (f *Faulty) Stop() error {
+	f.end()
+	<-f.ended
+	return nil
 }

@@ -1,7 +1,8 @@
-package main
+package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,10 +12,17 @@ import (
 	"time"
 )
 
-// An nginxServer is one server of nginx's: a plain reverse proxy that, with a shadow, copies every request.
-type nginxServer struct{ listen, production, shadow string }
+// An NginxServer is one server of nginx's: a plain reverse proxy that, with a shadow, copies every request to it.
+type NginxServer struct{ Production, Shadow string } // addresses
 
-// The parts of its configuration. Connections to the models are kept open, for copies too.
+// An Nginx is nginx with a few servers.
+type Nginx struct {
+	Process   *Process
+	Addresses []string // of the servers
+}
+
+// The parts of its configuration. Connections to the models are kept open, for copies too, and bodies are in memory. A copy
+// may take 5 s instead of the 60 that it has by default, since the client's next request waits for it.
 const (
 	nginxUpstream = `
   upstream %s {
@@ -34,7 +42,8 @@ events { worker_connections 4096; }
 http {
   access_log off;
   keepalive_requests 1000000;
-  client_body_buffer_size 64k;
+  client_max_body_size 0;
+  client_body_buffer_size 8m;
   client_body_temp_path %[1]s/body;
   proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/fastcgi;
@@ -45,25 +54,26 @@ http {
 )
 
 // nginxConfig is nginx.conf, with everything that nginx writes in dir.
-func nginxConfig(dir string, servers []nginxServer) string {
+func nginxConfig(dir string, listen []string, servers []NginxServer) string {
 	var b strings.Builder
 	for i, s := range servers {
 		production, shadow := fmt.Sprintf("production%d", i), fmt.Sprintf("shadow%d", i)
-		fmt.Fprintf(&b, nginxUpstream, production, s.production)
+		fmt.Fprintf(&b, nginxUpstream, production, s.Production)
 		mirror, copies := "", ""
-		if s.shadow != "" {
-			fmt.Fprintf(&b, nginxUpstream, shadow, s.shadow)
+		if s.Shadow != "" {
+			fmt.Fprintf(&b, nginxUpstream, shadow, s.Shadow)
 			mirror = "\n      mirror /copy;"
-			copies = "\n    location = /copy {\n      internal;" + fmt.Sprintf(nginxPass, shadow) + "\n    }"
+			copies = "\n    location = /copy {\n      internal;\n      proxy_read_timeout 5s;" + fmt.Sprintf(nginxPass, shadow) + "\n    }"
 		}
 		fmt.Fprintf(&b, "\n  server {\n    listen %s;\n    location / {%s%s\n    }%s\n  }",
-			s.listen, mirror, fmt.Sprintf(nginxPass, production), copies)
+			listen[i], mirror, fmt.Sprintf(nginxPass, production), copies)
 	}
 	return fmt.Sprintf(nginxMain, dir, b.String())
 }
 
-// findNginx looks where administrators' programs are too, which not everybody has in PATH.
-func findNginx(path string) (string, error) {
+// FindNginx returns where nginx is: at path, or if that is empty in PATH, or where administrators' programs are, which not
+// everybody has in PATH.
+func FindNginx(path string) (string, error) {
 	if path != "" {
 		return exec.LookPath(path)
 	}
@@ -79,43 +89,42 @@ func findNginx(path string) (string, error) {
 	return "", err
 }
 
-// startNginx runs nginx in front of models of its own.
-func startNginx(ctx context.Context, program, dir string, started *group) ([]*row, error) {
-	var models [3]string
-	for i, args := range [][]string{nil, nil, {"-empty"}} {
-		var err error
-		if models[i], err = startModel(ctx, started, args...); err != nil {
-			return nil, err
-		}
-	}
-	var servers []nginxServer
-	for _, shadow := range []string{"", models[1], models[2]} {
+// StartNginx runs nginx, and returns when all servers listen.
+func (b *Bed) StartNginx(ctx context.Context, program string, servers []NginxServer) (*Nginx, error) {
+	n := &Nginx{}
+	for range servers {
 		address, err := freeAddress()
 		if err != nil {
 			return nil, err
 		}
-		servers = append(servers, nginxServer{address, models[0], shadow})
+		n.Addresses = append(n.Addresses, address)
+	}
+	dir := filepath.Join(b.Dir, b.name("nginx"))
+	// Its workers are of another user if root runs it, and have files to write.
+	if err := errors.Join(os.Chmod(b.Dir, 0o711), os.Mkdir(dir, 0o755)); err != nil {
+		return nil, err
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(file, []byte(nginxConfig(dir, servers)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(nginxConfig(dir, n.Addresses, servers)), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, "-p", dir, "-c", file)
 	cmd.Stderr = os.Stderr
-	p, err := started.start(cmd)
-	if err != nil {
+	var err error
+	if n.Process, err = b.started.start(cmd); err != nil {
 		return nil, err
 	}
-	p.workers = true
-	var rows []*row
-	for i, name := range []string{nginxPlain, nginxMirror, nginxMirror0} {
-		if err := within(ctx, 5*time.Second, func() error { return dial(servers[i].listen) }); err != nil {
+	n.Process.workers = true
+	for _, address := range n.Addresses {
+		if err := within(ctx, 5*time.Second, func() error { return dial(address) }); err != nil {
 			return nil, fmt.Errorf("nginx: %w", err)
 		}
-		rows = append(rows, &row{name: name, address: servers[i].listen, path: invocations("plain"), process: p})
 	}
-	return rows, nil
+	return n, nil
 }
+
+// StopNginx ends it and waits for that.
+func (b *Bed) StopNginx(n *Nginx) { b.started.stopOne(n.Process) }
 
 // dial reports whether somebody listens there.
 func dial(address string) error {

@@ -1,11 +1,12 @@
-package main
+package testbed
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,25 +15,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process is a running program.
-type process struct {
+// A Process is a running program.
+type Process struct {
 	cmd     *exec.Cmd
 	workers bool // its children do its work and count as part of it
 }
 
-// A group is all that was started. Its zero value is empty.
-type group struct{ all []*process }
+// A group is all that was started. Its zero value is empty. It is for one goroutine.
+type group struct{ all []*Process }
 
 // start runs a command until the group is stopped, or its context ends.
-func (g *group) start(cmd *exec.Cmd) (*process, error) {
+func (g *group) start(cmd *exec.Cmd) (*Process, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // what has children ends them
 	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	p := &process{cmd: cmd}
+	p := &Process{cmd: cmd}
 	g.all = append(g.all, p)
 	return p, nil
+}
+
+// stopOne ends one and waits for it.
+func (g *group) stopOne(p *Process) {
+	p.cmd.Cancel()
+	p.cmd.Wait()
+	g.all = slices.DeleteFunc(g.all, func(x *Process) bool { return x == p })
 }
 
 // stop ends everything and waits for it, the last first.
@@ -43,17 +51,13 @@ func (g *group) stop() {
 	}
 }
 
-// cpu is the processor time that the process has used so far, in user and kernel, of all threads there ever were. It is
+// CPU is the processor time that the process has used so far, in user and kernel, of all threads there ever were. It is
 // the utime and stime of /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms, too coarse for a second of
 // measuring. Children, such as a host's models, are none of its business unless they are its workers.
-func (p *process) cpu() (time.Duration, error) {
+func (p *Process) CPU() (time.Duration, error) {
 	pids := []int{p.cmd.Process.Pid}
 	if p.workers {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pids[0]))
-		if err != nil {
-			return 0, err
-		}
-		children, err := parsePIDs(string(b))
+		children, err := childrenOf(pids[0])
 		if err != nil {
 			return 0, err
 		}
@@ -61,13 +65,61 @@ func (p *process) cpu() (time.Duration, error) {
 	}
 	var sum time.Duration
 	for _, pid := range pids {
-		var used unix.Timespec
-		if err := unix.ClockGettime(cpuClock(pid), &used); err != nil {
-			return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
+		used, err := processorTime(pid)
+		if err != nil {
+			return 0, err
 		}
-		sum += time.Duration(used.Nano())
+		sum += used
 	}
 	return sum, nil
+}
+
+// Below is the processor time that all descendants have used that live now. One that ends while it is asked for is left
+// out.
+func (p *Process) Below() time.Duration {
+	var sum time.Duration
+	for pids := []int{p.cmd.Process.Pid}; len(pids) > 0; pids = pids[1:] {
+		children, err := childrenOf(pids[0])
+		if err != nil {
+			continue
+		}
+		for _, pid := range children {
+			if used, err := processorTime(pid); err == nil {
+				sum += used
+			}
+		}
+		pids = append(pids, children...)
+	}
+	return sum
+}
+
+func processorTime(pid int) (time.Duration, error) {
+	var used unix.Timespec
+	if err := unix.ClockGettime(cpuClock(pid), &used); err != nil {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(used.Nano()), nil
+}
+
+// childrenOf are those that any of a process's threads has started.
+func childrenOf(pid int) ([]int, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		children, err := parsePIDs(string(b))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, children...)
+	}
+	return all, nil
 }
 
 // cpuClock is the id of a process's clock of processor time: the complement of its pid above the three bits that say
@@ -95,21 +147,4 @@ func freeAddress() (string, error) {
 	}
 	defer ln.Close()
 	return ln.Addr().String(), nil
-}
-
-// within tries f until it returns nil, for as long as the limit says.
-func within(ctx context.Context, limit time.Duration, f func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	for {
-		err := f()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not within %v: %w", limit, err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
