@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check bench generate clean
+.PHONY: build demo test check bench bench-isolation soak generate clean
 
 build:
 	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver ./examples/train
@@ -34,6 +34,12 @@ check:
 # BENCHFLAGS=-quick and the like. A missed ceiling fails.
 bench:
 	$(GO) run ./bench $(BENCHFLAGS)
+
+bench-isolation:
+	$(GO) run ./bench/isolation $(BENCHFLAGS)
+
+soak:
+	$(GO) run ./bench/soak $(BENCHFLAGS)
 
 generate:
 	$(GO) generate ./...

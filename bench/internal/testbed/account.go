@@ -1,15 +1,11 @@
 package testbed
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // An Account is what an experiment says of itself: "requests", and how many of them are in each bucket.
@@ -72,40 +68,4 @@ func (g *Gnomon) Settled(ctx context.Context, experiment string) (Account, error
 		return err
 	})
 	return found, err
-}
-
-// Vitals are what a process holds.
-type Vitals struct {
-	At         time.Time
-	Memory     int64 // resident bytes
-	Goroutines int64
-	Files      int64 // open descriptors
-}
-
-// Vitals are the server's, as its metrics have them.
-func (g *Gnomon) Vitals(ctx context.Context) (Vitals, error) {
-	text, err := g.read(ctx, "/metrics")
-	if err != nil {
-		return Vitals{}, err
-	}
-	v := Vitals{At: time.Now()}
-	for name, to := range map[string]*int64{
-		"process_resident_memory_bytes": &v.Memory, "go_goroutines": &v.Goroutines, "process_open_fds": &v.Files,
-	} {
-		if *to, err = metric(text, name); err != nil {
-			return Vitals{}, err
-		}
-	}
-	return v, nil
-}
-
-// metric finds a metric without labels in Prometheus's text format.
-func metric(text []byte, name string) (int64, error) {
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			f, err := strconv.ParseFloat(value, 64)
-			return int64(f), err
-		}
-	}
-	return 0, fmt.Errorf("there is no metric %s", name)
 }

@@ -29,8 +29,8 @@ func (b *Bed) StartModel(ctx context.Context, args ...string) (string, error) {
 	return strings.TrimSpace(address), nil
 }
 
-// A Faulty is a model with faults that runs by itself, for proxies that run no models.
-type Faulty struct {
+// A FaultyModel is a model with faults that runs by itself, for proxies that run no models.
+type FaultyModel struct {
 	Address string
 	end     context.CancelFunc
 	ended   chan struct{}
@@ -39,15 +39,15 @@ type Faulty struct {
 // restartPause is how long a model that died is gone.
 const restartPause = time.Second
 
-// StartFaulty runs examples/faultserver, again whenever it dies, until [Faulty.Stop]. It takes requests when this returns,
+// StartFaulty runs examples/faultserver, again whenever it dies, until [FaultyModel.Stop]. It takes requests when this returns,
 // unless it refuses them.
-func (b *Bed) StartFaulty(ctx context.Context, faults string) (*Faulty, error) {
+func (b *Bed) StartFaulty(ctx context.Context, faults string) (*FaultyModel, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	f := &Faulty{Address: address, end: cancel, ended: make(chan struct{})}
+	f := &FaultyModel{Address: address, end: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(f.ended)
 		for ctx.Err() == nil {
@@ -70,7 +70,7 @@ func (b *Bed) StartFaulty(ctx context.Context, faults string) (*Faulty, error) {
 }
 
 // Stop ends it and waits. It returns nil.
-func (f *Faulty) Stop() error {
+func (f *FaultyModel) Stop() error {
 	f.end()
 	<-f.ended
 	return nil
