@@ -98,7 +98,7 @@ func run(ctx context.Context, o options, scenarios []scenario, out io.Writer) (e
 // that half of it is the same in all of them.
 func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
 	for _, r := range rows {
-		if r.scenario == mirrored.at(saturated) {
+		if r.from(referenceCallers) == mirrored.at(saturated) {
 			err := r.measure(ctx, o.duration, 0)
 			if err == nil {
 				err = r.failure

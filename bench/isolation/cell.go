@@ -115,7 +115,7 @@ func (o options) round(s size) time.Duration {
 }
 
 // switching is about how long it takes to begin an experiment and to end it.
-const switching = time.Second
+const switching = 400 * time.Millisecond
 
 // takes is about how long it all takes.
 func (o options) takes(cells []cell) time.Duration {

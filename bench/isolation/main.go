@@ -39,12 +39,12 @@ type options struct {
 // What is run with -quick: the shadows that have something of everybody's to exhaust, in cells of a few seconds.
 const (
 	quickCells    = "healthy/1KB/100,{hang,endless,dies,eat-memory,flood-log}/1KB/100,hang/100KB/100"
-	quickRequests = 10000
+	quickRequests = 8000
 )
 
 func main() {
 	var o options
-	quick := flag.Bool("quick", false, "a few cells of 10,000 requests in about three minutes, without nginx")
+	quick := flag.Bool("quick", false, "a few cells of 8,000 requests in about three minutes, without nginx")
 	flag.StringVar(&o.cells, "cells", "*/*/*", "cells, as shadow/body/sampling with * and {a,b}, separated by commas")
 	flag.IntVar(&o.requests, "requests", 20000, "requests of a cell")
 	flag.IntVar(&o.huge, "requests-5mb", 300, "requests of a cell of 5 MB")
