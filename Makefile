@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check bench generate clean
+.PHONY: build demo test check bench bench-isolation soak generate clean
 
 build:
 	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver ./examples/train
@@ -31,8 +31,15 @@ check:
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt'ed:"; gofmt -l .; exit 1; }
 	$(GO) vet ./...
 
+# BENCHFLAGS=-quick and the like. A missed ceiling fails.
 bench:
-	$(GO) run ./bench
+	$(GO) run ./bench $(BENCHFLAGS)
+
+bench-isolation:
+	$(GO) run ./bench/isolation $(BENCHFLAGS)
+
+soak:
+	$(GO) run ./bench/soak $(BENCHFLAGS)
 
 generate:
 	$(GO) generate ./...

@@ -4,108 +4,149 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"gnomon/bench/internal/load"
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
 )
 
-// The rows, as they are called in the table.
-const (
-	nginxPlain    = "nginx"
-	gnomonPlain   = "gnomon, experiment at 0 %"
-	nginxMirror   = "nginx, mirror"
-	gnomonMirror  = "gnomon, experiment at 100 %"
-	gnomonSigned  = "gnomon, experiment at 0 %, signatures checked"
-	nginxMirror0  = "nginx, mirror, shadow answers without a body"
-	gnomonMirror0 = "gnomon, experiment at 100 %, shadow answers without a body"
-)
-
-var rowOrder = []string{nginxPlain, gnomonPlain, nginxMirror, gnomonMirror, gnomonSigned, nginxMirror0, gnomonMirror0}
-
-// An account is what the proxy itself says of a row's requests.
-type account struct {
-	requests int64
-	done     int64 // copied; or left out of the sample, if that is empty
-}
-
-// A row is one way from the callers to the models, with what was measured of it, one element per round.
-type row struct {
-	name    string
+// A target is who answers a scenario's requests.
+type target struct {
 	address string
-	path    string
-	sign    *client                 // who signs the requests; nil: nobody
-	process *process                // whose processor time counts
-	account func() (account, error) // nil: nobody accounts
-
-	spoilt int // measurements that were done again
-
-	cpu []time.Duration // per request
-	p50 []time.Duration // as load says
-	p99 []time.Duration
+	request func() ([]byte, error)   // as it goes over the wire, good for some minutes
+	process *testbed.Process         // whose processor time counts; nil: nobody's
+	account func() (counting, error) // what it counted, once no copy is under way; nil: it does not count
 }
 
-func sortRows(rows []*row) []*row {
-	slices.SortFunc(rows, func(a, b *row) int { return slices.Index(rowOrder, a.name) - slices.Index(rowOrder, b.name) })
-	return rows
+// counting is where a target's counters stand.
+type counting struct{ requests, sampled, copied int64 }
+
+// A row is a scenario with what was measured of it.
+type row struct {
+	scenario
+	target
+	rounds  []measurement
+	spoilt  int     // rounds that were done again, since copies were missing
+	offered float64 // requests per second, where the scenario's own pace was too much; else 0
+	failure error   // why there are no more rounds
 }
 
-// warmUp is how long a row runs before it is measured.
-const warmUp = 200 * time.Millisecond
+// A measurement is one round of one row.
+type measurement struct {
+	cpu      time.Duration // per request
+	rate     float64       // requests per second that were answered
+	copied   float64       // share of the sampled requests, as counted
+	p50, p99 time.Duration // from when a request was due
+}
 
-// maxSpoilt is how many measurements of a row may be thrown away before the benchmark gives up.
-const maxSpoilt = 5
+const (
+	warmUp      = 200 * time.Millisecond // how long a row runs before it is measured
+	minRequests = 20                     // a measurement has, however low its rate
+	whole       = 0.99                   // the share of copies that a round must have
+	slowdown    = 0.8                    // what a saturated row goes down to when it has not
+	maxSpoilt   = 8                      // rounds are thrown away, at most
+)
 
-// measure adds one round. Every request must be answered with 200. A round without all of its copies would look cheap,
-// and is done again: on a busy machine a shadow, which comes last there, may not keep up.
-func (r *row) measure(ctx context.Context, o options) error {
-	for {
-		whole, err := r.try(ctx, o)
-		if err != nil || whole {
+// measure adds one round. A round without its copies would look cheap, and is done again: production never waits for a
+// shadow, so a caller that sends as soon as it is answered can be faster than the copies are. A saturated row goes on at less
+// than it was answered at, as an open loop; so its rate is the highest, in steps, at which all copies are made.
+func (r *row) measure(ctx context.Context, d time.Duration, capacity float64) error {
+	for r.failure == nil {
+		m, err := r.try(ctx, d, capacity)
+		if err != nil {
 			return err
 		}
-		if r.spoilt++; r.spoilt > maxSpoilt {
-			return fmt.Errorf("the shadow could not take all copies in %d rounds: the machine is too busy for %d requests/s", r.spoilt, o.rate)
+		if m.copied >= whole {
+			r.rounds = append(r.rounds, m)
+			return nil
 		}
+		r.spoil(m)
+	}
+	return nil
+}
+
+// spoil throws a round away, and decides how to go on.
+func (r *row) spoil(m measurement) {
+	if r.rate == saturated {
+		r.offered = slowdown * m.rate
+	}
+	if r.spoilt++; r.spoilt > maxSpoilt {
+		r.failure = fmt.Errorf("the shadow could not take its copies in %d rounds, in the last one %.0f %% of them at %.0f requests/s",
+			r.spoilt, 100*m.copied, m.rate)
 	}
 }
 
-// try adds one round and reports true, or reports false and adds none if copies are missing.
-func (r *row) try(ctx context.Context, o options) (bool, error) {
+// pacing is the rate to send at; 0 is a closed loop.
+func (r *row) pacing(capacity float64) float64 {
+	switch {
+	case r.offered > 0:
+		return r.offered
+	case r.rate == half:
+		return capacity / 2
+	}
+	return float64(r.rate)
+}
+
+// try measures once. Every request must be answered with 200.
+func (r *row) try(ctx context.Context, d time.Duration, capacity float64) (measurement, error) {
 	request, err := r.request()
 	if err != nil {
-		return false, err
+		return measurement{}, err
 	}
-	if _, err := load(ctx, o, r.address, request, o.requests(warmUp)+1); err != nil {
-		return false, err
+	plan := load.Plan{
+		Address: r.address, Requests: []load.Request{{Wire: request}}, Callers: r.callers, Rate: r.pacing(capacity), For: warmUp,
+	}
+	if plan.Rate > 0 {
+		d = max(d, time.Duration(minRequests/plan.Rate*float64(time.Second)))
+		plan.For = max(warmUp, time.Duration(2/plan.Rate*float64(time.Second)))
+	}
+	if _, err := send(ctx, plan); err != nil {
+		return measurement{}, err
 	}
 	begin, err := r.read()
 	if err != nil {
-		return false, err
+		return measurement{}, err
 	}
-	n := o.requests(o.duration)
-	latencies, err := load(ctx, o, r.address, request, n)
+	plan.For = d
+	result, err := send(ctx, plan)
 	if err != nil {
-		return false, err
+		return measurement{}, err
 	}
 	end, err := r.read()
 	if err != nil {
-		return false, err
+		return measurement{}, err
 	}
+	return r.evaluate(result, begin, end)
+}
+
+func send(ctx context.Context, plan load.Plan) (load.Result, error) {
+	result, err := plan.Send(ctx)
+	if err == nil {
+		err = result.Err()
+	}
+	return result, err
+}
+
+func (r *row) evaluate(result load.Result, begin, end reading) (measurement, error) {
+	n := len(result.Samples)
 	if got := end.requests - begin.requests; r.account != nil && got != int64(n) {
-		return false, fmt.Errorf("%d requests were sent, and %d accounted for", n, got)
+		return measurement{}, fmt.Errorf("%d requests were sent, and %d accounted for", n, got)
 	}
-	if end.done-begin.done != end.requests-begin.requests {
-		return false, nil
+	latencies := slices.Sorted(slices.Values(result.Latencies()))
+	m := measurement{
+		cpu: (end.cpu - begin.cpu) / time.Duration(n), rate: result.Rate(), copied: 1,
+		p50: quantile.Of(latencies, 0.50), p99: quantile.Of(latencies, 0.99),
 	}
-	slices.Sort(latencies)
-	r.cpu = append(r.cpu, (end.cpu-begin.cpu)/time.Duration(n))
-	r.p50 = append(r.p50, latencies[n/2])
-	r.p99 = append(r.p99, latencies[n*99/100])
-	return true, nil
+	if sampled := end.sampled - begin.sampled; sampled > 0 {
+		m.copied = float64(end.copied-begin.copied) / float64(sampled)
+	}
+	return m, nil
 }
 
 // A reading is where a row's counters stand.
 type reading struct {
-	account
+	counting
 	cpu time.Duration
 }
 
@@ -115,28 +156,12 @@ func (r *row) read() (reading, error) {
 	var now reading
 	var err error
 	if r.account != nil {
-		if now.account, err = r.account(); err != nil {
+		if now.counting, err = r.account(); err != nil {
 			return now, err
 		}
 	}
-	now.cpu, err = r.process.cpu()
+	if r.process != nil {
+		now.cpu, err = r.process.CPU()
+	}
 	return now, err
 }
-
-// request is the row's request as it goes over the wire. A signature in it is good for five minutes.
-func (r *row) request() ([]byte, error) {
-	headers := fmt.Sprintf("Host: %s\r\nContent-Type: application/json\r\nAccept: application/json\r\nUser-Agent: bench\r\n", r.address)
-	if r.sign != nil {
-		signed, err := r.sign.sign("POST", r.path, "application/json", requestBody)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range []string{"X-Amz-Date", "Authorization"} {
-			headers += name + ": " + signed.Header.Get(name) + "\r\n"
-		}
-	}
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\n%sContent-Length: %d\r\n\r\n%s", r.path, headers, len(requestBody), requestBody), nil
-}
-
-// requestBody is JSON of 2.8 KB.
-var requestBody = []byte(`{"instances":[` + strings.Repeat("0.123456,", 310) + `0]}`)

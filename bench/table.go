@@ -1,51 +1,79 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"text/tabwriter"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
 )
 
-func printHead(o options) {
-	memory := "unknown memory"
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) == nil {
-		memory = fmt.Sprintf("%.1f GiB", float64(info.Totalram)*float64(info.Unit)/(1<<30))
-	}
-	fmt.Printf("%s, %d processors, %s, %s/%s, load average %s\n", time.Now().UTC().Format("2006-01-02 15:04 MST"),
-		runtime.NumCPU(), memory, runtime.GOOS, runtime.GOARCH, loadAverage())
-	fmt.Printf("%d requests/s on %d connections, POST of %d B of JSON, answers of %d B; %d rounds, in each of which every row has %d requests\n\n",
-		o.rate, o.callers, len(requestBody), len(answerBody), o.rounds, o.requests(o.duration))
+func printHead(to io.Writer, o options, capacity float64) {
+	fmt.Fprintln(to, testbed.Machine())
+	fmt.Fprintf(to, "POST of JSON, answers of 33 B; %d rounds, in each of which every row is measured for %v; capacity of gnomon when all is copied: %.0f requests/s\n\n",
+		o.rounds, o.duration, capacity)
 }
 
-// loadAverage is that of the last one, five and fifteen minutes.
-func loadAverage() string {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return "unknown"
+// column is one number of all rounds.
+func column[T any](rounds []measurement, f func(measurement) T) []T {
+	var all []T
+	for _, m := range rounds {
+		all = append(all, f(m))
 	}
-	const one = 1 << 16
-	return fmt.Sprintf("%.2f %.2f %.2f", float64(info.Loads[0])/one, float64(info.Loads[1])/one, float64(info.Loads[2])/one)
+	return all
 }
 
 // printRows prints medians over the rounds, and how far the rounds lie apart.
 func printRows(to io.Writer, rows []*row) {
-	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "µs\tCPU/request\trounds\tp50\tp99")
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tpace\tbody\tconnections\tµs CPU/request\trounds\tanswered/s\tcopied\tp50 µs\tp99 µs\t")
+	pace := ""
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f–%.1f\t%.0f\t%.0f\n", r.name, inMicros(median(r.cpu)),
-			inMicros(slices.Min(r.cpu)), inMicros(slices.Max(r.cpu)), inMicros(median(r.p50)), inMicros(median(r.p99)))
+		if now := r.pace() + r.size() + fmt.Sprint(r.callers); now != pace && pace != "" {
+			fmt.Fprintln(w, "\t\t\t\t\t\t\t\t\t\t")
+			pace = now
+		} else {
+			pace = now
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", r, r.pace(), r.size(), r.callers, r.numbers())
 	}
 	w.Flush()
+	printRemarks(to, rows)
+}
+
+// numbers are the cells of a row that were measured.
+func (r *row) numbers() string {
+	if len(r.rounds) == 0 || r.failure != nil {
+		return "not measured\t\t\t\t\t\t"
+	}
+	cpu := column(r.rounds, func(m measurement) float64 { return inMicros(m.cpu) })
+	cost := fmt.Sprintf("%.1f\t%.1f–%.1f", quantile.Median(cpu), slices.Min(cpu), slices.Max(cpu))
+	if r.process == nil {
+		cost = "\t"
+	}
+	copied := ""
+	if r.account != nil && r.sampling > 0 {
+		copied = fmt.Sprintf("%.1f %%", 100*quantile.Median(column(r.rounds, func(m measurement) float64 { return m.copied })))
+	}
+	return fmt.Sprintf("%s\t%.0f\t%s\t%.0f\t%.0f\t", cost,
+		quantile.Median(column(r.rounds, func(m measurement) float64 { return m.rate })), copied,
+		quantile.Median(column(r.rounds, func(m measurement) float64 { return inMicros(m.p50) })),
+		quantile.Median(column(r.rounds, func(m measurement) float64 { return inMicros(m.p99) })))
+}
+
+// printRemarks tells of the rows that went otherwise than planned.
+func printRemarks(to io.Writer, rows []*row) {
 	for _, r := range rows {
-		if r.spoilt > 0 {
-			fmt.Fprintf(to, "%s: %d rounds were done again, since the shadow was too slow for all of its copies.\n", r.name, r.spoilt)
+		switch {
+		case r.failure != nil:
+			fmt.Fprintf(to, "%s, %s: not measured: %v.\n", r, r.pace(), r.failure)
+		case r.offered > 0:
+			fmt.Fprintf(to, "%s, saturated: in %d rounds more was answered than the shadow took copies of; it went on at %.0f requests/s, where it took them.\n",
+				r, r.spoilt, r.offered)
+		case r.spoilt > 0:
+			fmt.Fprintf(to, "%s, %s: %d rounds were done again, since the shadow did not take its copies.\n", r, r.pace(), r.spoilt)
 		}
 	}
 }
@@ -53,30 +81,29 @@ func printRows(to io.Writer, rows []*row) {
 // printCeilings reports whether all are kept.
 func printCeilings(to io.Writer, verdicts []verdict) bool {
 	kept := true
-	w := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "\nCPU/request\tbeside\tmeasured\trounds\tceiling\t")
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nceiling\tbeside\tpace\tbody\tof\tmeasured\trounds\tat most\t")
 	for _, v := range verdicts {
 		kept = kept && v.kept()
-		format := "%.2f ×"
+		format, of := "%.2f ×", "CPU"
 		if v.times == 0 {
 			format = "%+.1f µs"
 		}
+		if v.latency {
+			of = "p99"
+		}
 		measured, rounds, word := "–", "–", "not measured"
 		if len(v.found) > 0 {
-			measured = fmt.Sprintf(format, median(v.found))
+			measured = fmt.Sprintf(format, quantile.Median(v.found))
 			rounds = fmt.Sprintf(format+" to "+format, slices.Min(v.found), slices.Max(v.found))
 			word = "MISSED"
 		}
 		if v.kept() {
 			word = "kept"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t"+format+"\t%s\n", v.row, v.beside, measured, rounds, v.limit(), word)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t"+format+"\t%s\n",
+			v.row, v.beside, v.row.pace(), v.row.size(), of, measured, rounds, v.limit(), word)
 	}
 	w.Flush()
 	return kept
-}
-
-// median is the middle of a list that is not empty, or the upper one of two.
-func median[T cmp.Ordered](list []T) T {
-	return slices.Sorted(slices.Values(list))[len(list)/2]
 }

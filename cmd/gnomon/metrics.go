@@ -1,10 +1,30 @@
 package main
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
+	"errors"
+	"fmt"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"gnomon/meter"
 	"gnomon/router"
 )
+
+// newRegistry has what /metrics shows: the meter's numbers, the router's state, and what the process holds itself.
+func newRegistry(m *meter.Meter, r *router.Router) (*prometheus.Registry, error) {
+	registry := prometheus.NewRegistry()
+	var err error
+	for _, c := range []prometheus.Collector{
+		m.Collector(), routerCollector{r}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	} {
+		err = errors.Join(err, registry.Register(c))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	return registry, nil
+}
 
 // A routerCollector shows the router's state to Prometheus.
 type routerCollector struct{ router *router.Router }

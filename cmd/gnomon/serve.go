@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 
 	"gnomon"
@@ -173,9 +172,9 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	}
 	h.endpoints = control.NewEndpointReconciler(h.plane, h.host, h.router)
 	h.host.Notify(h.endpoints.Changed)
-	registry := prometheus.NewRegistry()
-	if err := errors.Join(registry.Register(h.meter.Collector()), registry.Register(routerCollector{h.router})); err != nil {
-		return h, fmt.Errorf("register metrics: %w", err)
+	registry, err := newRegistry(h.meter, h.router)
+	if err != nil {
+		return h, err
 	}
 	services := api.New(c.partition(), control.Models{Plane: h.plane}, control.EndpointConfigs{Plane: h.plane},
 		control.Endpoints{Plane: h.plane}, control.Experiments{Plane: h.plane}, control.Tags{Plane: h.plane})

@@ -1,4 +1,4 @@
-package main
+package testbed
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func TestParsePIDs(t *testing.T) {
 }
 
 // self is the process of the test.
-func self() *process { return &process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}} }
+func self() *Process { return &Process{cmd: &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}} }
 
 // TestProcess_CPU compares with what the kernel says of a process by another way.
 func TestProcess_CPU(t *testing.T) {
@@ -42,15 +42,15 @@ func TestProcess_CPU(t *testing.T) {
 		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
 	before := usage()
-	got, err := self().cpu()
+	got, err := self().CPU()
 	after := usage()
 	// Getrusage knows of running threads only what they had used by their last tick.
 	const ticks = 50 * time.Millisecond
 	if err != nil || got <= 0 || got < before-ticks || got > after+ticks {
 		t.Errorf("got %v, %v, want between %v and %v", got, err, before, after)
 	}
-	gone := &process{cmd: &exec.Cmd{Process: &os.Process{Pid: 1 << 28}}}
-	if d, err := gone.cpu(); err == nil {
+	gone := &Process{cmd: &exec.Cmd{Process: &os.Process{Pid: 1 << 28}}}
+	if d, err := gone.CPU(); err == nil {
 		t.Errorf("a process that there is not has used %v", d)
 	}
 }

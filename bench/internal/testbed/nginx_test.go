@@ -1,4 +1,4 @@
-package main
+package testbed
 
 import (
 	"testing"
@@ -7,9 +7,9 @@ import (
 )
 
 func TestNginxConfig(t *testing.T) {
-	got := nginxConfig("/d", []nginxServer{
-		{listen: "127.0.0.1:1", production: "127.0.0.1:8"},
-		{listen: "127.0.0.1:2", production: "127.0.0.1:8", shadow: "127.0.0.1:9"},
+	got := nginxConfig("/d", []string{"127.0.0.1:1", "127.0.0.1:2"}, []NginxServer{
+		{Production: "127.0.0.1:8"},
+		{Production: "127.0.0.1:8", Shadow: "127.0.0.1:9"},
 	})
 	const want = `worker_processes 2;
 daemon off;
@@ -19,7 +19,8 @@ events { worker_connections 4096; }
 http {
   access_log off;
   keepalive_requests 1000000;
-  client_body_buffer_size 64k;
+  client_max_body_size 0;
+  client_body_buffer_size 8m;
   client_body_temp_path /d/body;
   proxy_temp_path /d/proxy;
   fastcgi_temp_path /d/fastcgi;
@@ -58,6 +59,7 @@ http {
     }
     location = /copy {
       internal;
+      proxy_read_timeout 5s;
       proxy_pass http://shadow1/invocations;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
@@ -71,7 +73,7 @@ http {
 }
 
 func TestFindNginx_SaysWhatIsNotThere(t *testing.T) {
-	if found, err := findNginx("/nowhere/nginx"); err == nil {
+	if found, err := FindNginx("/nowhere/nginx"); err == nil {
 		t.Errorf("found %s", found)
 	}
 }

@@ -1,0 +1,77 @@
+package testbed
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// StartModel runs bench/model with arguments, and returns its address.
+func (b *Bed) StartModel(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, b.Model, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if _, err := b.started.start(cmd); err != nil {
+		return "", err
+	}
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("model: read its address: %w", err)
+	}
+	return strings.TrimSpace(address), nil
+}
+
+// A FaultyModel is a model with faults that runs by itself, for proxies that run no models.
+type FaultyModel struct {
+	Address string
+	end     context.CancelFunc
+	ended   chan struct{}
+}
+
+// restartPause is how long a model that died is gone.
+const restartPause = time.Second
+
+// StartFaulty runs examples/faultserver, again whenever it dies, until [FaultyModel.Stop]. It takes requests when this returns,
+// unless it refuses them.
+func (b *Bed) StartFaulty(ctx context.Context, faults string) (*FaultyModel, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	f := &FaultyModel{Address: address, end: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(f.ended)
+		for ctx.Err() == nil {
+			host, port, _ := strings.Cut(address, ":")
+			cmd := exec.CommandContext(ctx, b.Faultserver, "--host", host, "--port", port, "--fault", faults)
+			_ = cmd.Run() // dying is what some are for
+			select {
+			case <-ctx.Done():
+			case <-time.After(restartPause):
+			}
+		}
+	}()
+	if strings.HasPrefix(faults, "refuse") {
+		return f, nil
+	}
+	if err := within(ctx, 5*time.Second, func() error { return dial(address) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("faultserver %s: %w", faults, err), f.Stop())
+	}
+	return f, nil
+}
+
+// Stop ends it and waits. It returns nil.
+func (f *FaultyModel) Stop() error {
+	f.end()
+	<-f.ended
+	return nil
+}

@@ -1,0 +1,150 @@
+package testbed
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Process is a running program.
+type Process struct {
+	cmd     *exec.Cmd
+	workers bool // its children do its work and count as part of it
+}
+
+// A group is all that was started. Its zero value is empty. It is for one goroutine.
+type group struct{ all []*Process }
+
+// start runs a command until the group is stopped, or its context ends.
+func (g *group) start(cmd *exec.Cmd) (*Process, error) {
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // what has children ends them
+	cmd.WaitDelay = 20 * time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	p := &Process{cmd: cmd}
+	g.all = append(g.all, p)
+	return p, nil
+}
+
+// stopOne ends one and waits for it.
+func (g *group) stopOne(p *Process) {
+	p.cmd.Cancel()
+	p.cmd.Wait()
+	g.all = slices.DeleteFunc(g.all, func(x *Process) bool { return x == p })
+}
+
+// stop ends everything and waits for it, the last first.
+func (g *group) stop() {
+	for i := len(g.all) - 1; i >= 0; i-- {
+		g.all[i].cmd.Cancel()
+		g.all[i].cmd.Wait()
+	}
+}
+
+// CPU is the processor time that the process has used so far, in user and kernel, of all threads there ever were. It is
+// the utime and stime of /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms, too coarse for a second of
+// measuring. Children, such as a host's models, are none of its business unless they are its workers.
+func (p *Process) CPU() (time.Duration, error) {
+	pids := []int{p.cmd.Process.Pid}
+	if p.workers {
+		children, err := childrenOf(pids[0])
+		if err != nil {
+			return 0, err
+		}
+		pids = append(pids, children...)
+	}
+	var sum time.Duration
+	for _, pid := range pids {
+		used, err := processorTime(pid)
+		if err != nil {
+			return 0, err
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
+// Below is the processor time that all descendants have used that live now. One that ends while it is asked for is left
+// out.
+func (p *Process) Below() time.Duration {
+	var sum time.Duration
+	for pids := []int{p.cmd.Process.Pid}; len(pids) > 0; pids = pids[1:] {
+		children, err := childrenOf(pids[0])
+		if err != nil {
+			continue
+		}
+		for _, pid := range children {
+			if used, err := processorTime(pid); err == nil {
+				sum += used
+			}
+		}
+		pids = append(pids, children...)
+	}
+	return sum
+}
+
+func processorTime(pid int) (time.Duration, error) {
+	var used unix.Timespec
+	if err := unix.ClockGettime(cpuClock(pid), &used); err != nil {
+		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
+	}
+	return time.Duration(used.Nano()), nil
+}
+
+// childrenOf are those that any of a process's threads has started.
+func childrenOf(pid int) ([]int, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		children, err := parsePIDs(string(b))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, children...)
+	}
+	return all, nil
+}
+
+// cpuClock is the id of a process's clock of processor time: the complement of its pid above the three bits that say
+// what kind of clock it is, of which 2 is one that the scheduler keeps for a whole process.
+func cpuClock(pid int) int32 { return ^int32(pid)<<3 | 2 }
+
+// parsePIDs reads a children file of /proc.
+func parsePIDs(text string) ([]int, error) {
+	var pids []int
+	for _, f := range strings.Fields(text) {
+		pid, err := strconv.Atoi(f)
+		if err != nil {
+			return nil, fmt.Errorf("children of a process: %w", err)
+		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// freeAddress is one that nobody listens on yet.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
+}

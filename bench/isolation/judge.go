@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
+)
+
+// The rule by which a cell fails, as docs/design.md has it.
+const (
+	maxRatio   = 1.10                   // p99 beside that of none: its lower bound may not be above
+	confidence = 0.999                  // of that bound
+	minHarm    = 300 * time.Microsecond // and less than this is nobody's harm
+	maxGrowth  = 0.02                   // of memory, once it has settled
+	minGrowth  = 5 << 20                // bytes, which are nothing
+)
+
+// judge returns why a result fails; nothing if it passes.
+func (r result) judge() []string {
+	var why []string
+	if r.failed > 0 {
+		why = append(why, fmt.Sprintf("%d requests failed, such as: %v", r.failed, r.example))
+	}
+	if r.wrong > 0 {
+		why = append(why, fmt.Sprintf("%d answers were not those of production", r.wrong))
+	}
+	if r.sums != nil {
+		why = append(why, r.sums.Error())
+	}
+	if ratio := r.ratio(); !r.shadow.Machine && tooSlow(ratio) {
+		why = append(why, fmt.Sprintf("p99 is %v beside %v, surely %.2f times as long", ratio.Of, ratio.Beside, ratio.Lower))
+	}
+	if t := testbed.TrendOf(r.vitals, testbed.Memory); t.Grew(maxGrowth, minGrowth) {
+		why = append(why, fmt.Sprintf("memory grew from %s to %s", megabytes(t.From), megabytes(t.To)))
+	}
+	return why
+}
+
+// ratio is how p99 lies to that of none.
+func (r result) ratio() quantile.Ratio { return quantile.Bound(r.rounds, 0.99, confidence, 1) }
+
+func tooSlow(r quantile.Ratio) bool { return r.Lower > maxRatio && r.Of-r.Beside > minHarm }
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
+)
+
+// latencies are those of a round of two seconds in which a model answers in 5 ms and something, so many times as slow.
+func latencies(random *rand.Rand, slower float64) []quantile.Sample {
+	var all []quantile.Sample
+	for at := range 4000 {
+		took := 5*time.Millisecond + time.Duration(random.ExpFloat64()*200)*time.Microsecond
+		all = append(all, quantile.Sample{Due: time.Duration(at) * 500 * time.Microsecond, Took: time.Duration(float64(took) * slower)})
+	}
+	return all
+}
+
+func resultOf(slower float64) result {
+	random := rand.New(rand.NewPCG(1, 2))
+	r := result{cell: cell{shadow: testbed.FaultyShadows()[0], size: sizes[0], sampling: 100}, account: testbed.Account{"requests": 1, "mirrored": 1}}
+	for range 5 {
+		r.rounds = append(r.rounds, quantile.Round{Of: latencies(random, slower), Beside: latencies(random, 1)})
+	}
+	return r
+}
+
+// holding is what a server held that took so much in each round.
+func holding(rounds ...int64) func(*result) {
+	return func(r *result) {
+		for _, memory := range rounds {
+			r.vitals = append(r.vitals, []testbed.Vitals{{Memory: memory}})
+		}
+	}
+}
+
+func TestJudge(t *testing.T) {
+	const mb = 1e6
+	with := func(slower float64, change func(*result)) result {
+		r := resultOf(slower)
+		if change != nil {
+			change(&r)
+		}
+		return r
+	}
+	for name, tc := range map[string]struct {
+		r    result
+		want string // a part of the reason; "": it passes
+	}{
+		"equal":                    {with(1, nil), ""},
+		"20 % slower":              {with(1.2, nil), "p99"},
+		"5 % slower":               {with(1.05, nil), ""},
+		"faster":                   {with(0.5, nil), ""},
+		"the machine's doing":      {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
+		"one request failed":       {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},
+		"one answer is another's":  {with(1, func(r *result) { r.wrong = 1 }), "1 answers"},
+		"accounting":               {with(1, func(r *result) { r.sums = errors.New("the buckets add up to 7") }), "add up to 7"},
+		"memory is flat":           {with(1, holding(50*mb, 50*mb, 51*mb, 50*mb, 52*mb)), ""},
+		"memory grows":             {with(1, holding(50*mb, 60*mb, 70*mb, 80*mb, 90*mb)), "memory grew from 70.0 MB to 80.0 MB"},
+		"memory grows at first":    {with(1, holding(20*mb, 80*mb, 80*mb, 80*mb, 80*mb)), ""},
+		"much memory grows little": {with(1, holding(900*mb, 900*mb, 905*mb, 915*mb, 915*mb)), ""},
+		"memory comes and goes":    {with(1, holding(50*mb, 50*mb, 80*mb, 50*mb, 80*mb)), ""},
+		"memory shrinks":           {with(1, holding(50*mb, 80*mb, 60*mb, 40*mb, 20*mb)), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			why := strings.Join(tc.r.judge(), "; ")
+			if (why == "") != (tc.want == "") || !strings.Contains(why, tc.want) {
+				t.Errorf("got %q, want %q", why, tc.want)
+			}
+		})
+	}
+}
+
+// TestTooSlow_KnowsWhatHarmsNobody has ratios that are large because the latencies are small.
+func TestTooSlow_KnowsWhatHarmsNobody(t *testing.T) {
+	for _, tc := range []struct {
+		of, beside time.Duration
+		want       bool
+	}{
+		{400 * time.Microsecond, 200 * time.Microsecond, false},
+		{501 * time.Microsecond, 200 * time.Microsecond, true},
+	} {
+		if got := tooSlow(quantile.Ratio{Of: tc.of, Beside: tc.beside, Lower: 2}); got != tc.want {
+			t.Errorf("%v beside %v: %v", tc.of, tc.beside, got)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gnomon/bench/internal/load"
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
+)
+
+// A result is a cell with what was measured in it.
+type result struct {
+	cell
+	rounds  []quantile.Round // its latencies beside those of none
+	failed  int
+	wrong   int
+	example error              // one of what failed
+	vitals  [][]testbed.Vitals // of each round
+	account testbed.Account
+	sent    int64
+	sums    error   // where the accounting is not as it must be
+	busy    float64 // share of the machine's processors that generator and models used
+}
+
+const (
+	callers = 32
+	warmUp  = 300 * time.Millisecond // what is sent before a round, and not in its latencies
+)
+
+// A subject is a server with an endpoint, whose model answers with the hash of the body. Each cell has one of its own, so
+// that its memory is of its own making.
+type subject struct {
+	bed    *testbed.Bed
+	server *testbed.Gnomon
+	plan   load.Plan
+	result
+}
+
+const endpoint = "e"
+
+func newSubject(ctx context.Context, bed *testbed.Bed, o options, c cell) (*subject, error) {
+	server, err := bed.StartGnomon(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{bed: bed, server: server, result: result{cell: c, account: testbed.Account{}}}
+	if err := server.CreateEndpoint(ctx, endpoint, testbed.Model{Image: testbed.HashImage}, 1); err != nil {
+		return nil, fmt.Errorf("%s: %w", c, err)
+	}
+	questions, err := testbed.Questions(c.size.kinds, c.size.bytes, func(body []byte) ([]byte, error) {
+		return server.Invocation(endpoint, body)
+	})
+	s.plan = load.Plan{Address: server.Address, Requests: questions, Callers: callers, Rate: o.rateOf(c.size), For: o.round(c.size)}
+	return s, err
+}
+
+// measure measures the cells, and those named none that they need.
+func measure(ctx context.Context, bed *testbed.Bed, o options, cells []cell) ([]result, error) {
+	var results []result
+	for _, s := range sizes {
+		found, err := measureSize(ctx, bed, o, s, cells)
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // and not what came of it: everything is being stopped
+		}
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, found...)
+	}
+	return results, nil
+}
+
+// measureSize measures the cells of a size: those of one shadow together, in rounds with none between them.
+func measureSize(ctx context.Context, bed *testbed.Bed, o options, s size, cells []cell) ([]result, error) {
+	cells = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.size != s })
+	if len(cells) == 0 {
+		return nil, nil
+	}
+	baseline, err := newSubject(ctx, bed, o, none(s))
+	if err != nil {
+		return nil, err
+	}
+	defer bed.StopGnomon(baseline.server)
+	var results []result
+	for len(cells) > 0 {
+		n := 1
+		for n < len(cells) && cells[n].shadow == cells[0].shadow {
+			n++
+		}
+		found, err := measureGroup(ctx, bed, o, baseline, cells[:n])
+		if err != nil {
+			return nil, err
+		}
+		results, cells = append(results, found...), cells[n:]
+	}
+	return append([]result{baseline.result}, results...), nil
+}
+
+func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *subject, cells []cell) ([]result, error) {
+	var subjects []*subject
+	for _, c := range cells {
+		fmt.Fprintf(os.Stderr, "%s\n", c)
+		s, err := newSubject(ctx, bed, o, c)
+		if err != nil {
+			return nil, err
+		}
+		defer bed.StopGnomon(s.server)
+		subjects = append(subjects, s)
+	}
+	for range o.rounds {
+		beside, err := baseline.round(ctx)
+		if err != nil {
+			return nil, err
+		}
+		baseline.rounds = append(baseline.rounds, quantile.Round{Of: beside, Beside: beside})
+		for _, s := range subjects {
+			of, err := s.round(ctx)
+			if err != nil {
+				return nil, err
+			}
+			s.rounds = append(s.rounds, quantile.Round{Of: of, Beside: beside})
+		}
+		slices.Reverse(subjects)
+	}
+	var results []result
+	for _, c := range cells {
+		for _, s := range subjects {
+			if s.cell == c {
+				results = append(results, s.result)
+			}
+		}
+	}
+	return results, nil
+}
+
+// round begins an experiment with the cell's shadow, sends a round's requests, and ends it: a shadow may do harm to others
+// as long as it lives.
+func (s *subject) round(ctx context.Context) ([]quantile.Sample, error) {
+	x := testbed.Experiment{
+		Name: fmt.Sprintf("x%d", len(s.rounds)), Endpoint: endpoint, Shadow: s.shadow.Model, Percent: s.sampling,
+	}
+	if err := s.server.Begin(ctx, x); err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	warm := s.plan
+	warm.For = max(warmUp, time.Duration(1.5/s.plan.Rate*float64(time.Second)))
+	before, err := warm.Send(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begin := s.busyTime()
+	stop := s.server.Watch(ctx)
+	during, err := s.plan.Send(ctx)
+	vitals, watchErr := stop()
+	if err != nil {
+		return nil, err
+	}
+	if watchErr != nil {
+		return nil, fmt.Errorf("%s: what the server holds: %w", s, watchErr)
+	}
+	s.busy = float64(s.busyTime()-begin) / float64(during.Took) / float64(processors)
+	s.vitals = append(s.vitals, vitals)
+	s.add(before)
+	s.add(during)
+	if err := s.settle(ctx, x, len(before.Samples)+len(during.Samples)); err != nil {
+		return nil, err
+	}
+	return samples(during), s.server.End(ctx, x)
+}
+
+// settle holds the experiment's accounting to what was sent.
+func (s *subject) settle(ctx context.Context, x testbed.Experiment, sent int) error {
+	a, err := s.server.Account(ctx, x.Name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Sum() != a.Requests():
+		s.sums = fmt.Errorf("%d requests, and the buckets add up to %d: %v", a.Requests(), a.Sum(), a)
+	case a.Requests() != int64(sent):
+		s.sums = fmt.Errorf("%d requests were sent, and %d accounted for", sent, a.Requests())
+	}
+	s.sent += int64(sent)
+	s.account.Add(a)
+	return nil
+}
+
+func (s *subject) add(r load.Result) {
+	failed, wrong := r.Failed()
+	s.failed += failed
+	s.wrong += wrong
+	if err := r.Err(); err != nil {
+		s.example = err
+	}
+}
+
+// samples are the latencies, in which a request that was not answered counts with how long it was waited for.
+func samples(r load.Result) []quantile.Sample {
+	var all []quantile.Sample
+	for _, x := range r.Samples {
+		all = append(all, quantile.Sample{Due: x.Due, Took: x.Took})
+	}
+	return all
+}
+
+// busyTime is what this process, the generator, and the models have used.
+func (s *subject) busyTime() time.Duration {
+	var used unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &used) != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano()+used.Stime.Nano()) + s.server.Process.Below()
+}

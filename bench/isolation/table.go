@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gnomon/bench/internal/quantile"
+	"gnomon/bench/internal/testbed"
+)
+
+var processors = runtime.NumCPU()
+
+func printHead(to io.Writer, o options, cells []cell) {
+	fmt.Fprintln(to, testbed.Machine())
+	fmt.Fprintf(to, "Open loop, latencies from when a request was due, on %d connections; production answers after %v; %d rounds, each beside one of none.\n",
+		callers, testbed.WaitOfHash, o.rounds)
+	for _, s := range sizes {
+		if slices.ContainsFunc(cells, func(c cell) bool { return c.size == s }) {
+			n := int(o.rateOf(s)*o.round(s).Seconds()) * o.rounds
+			fmt.Fprintf(to, "%s: %g requests/s, %d in each cell", s.name, o.rateOf(s), n)
+			if s.huge {
+				fmt.Fprint(to, ", few, so that p99.9 is the longest of all")
+			}
+			fmt.Fprintln(to, ".")
+		}
+	}
+	fmt.Fprintf(to, "%d cells take about %v.\n\n", len(cells), o.takes(cells).Round(time.Minute))
+}
+
+// printResults reports whether all cells pass.
+func printResults(to io.Writer, results []result) bool {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tsurely over\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
+	passed := true
+	for _, r := range results {
+		word := "pass"
+		if len(r.judge()) > 0 {
+			word, passed = "FAIL", false
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%v\n", r, r.latencies(), r.failed, r.wrong, r.holdings(), word, r.account)
+	}
+	w.Flush()
+	for _, r := range results {
+		for _, why := range r.judge() {
+			fmt.Fprintf(to, "%s: %s.\n", r, why)
+		}
+	}
+	printRemarks(to, results)
+	return passed
+}
+
+// latencies are cells in ms.
+func (r result) latencies() string {
+	var all []time.Duration
+	for _, round := range r.rounds {
+		for _, s := range round.Of {
+			all = append(all, s.Took)
+		}
+	}
+	slices.Sort(all)
+	cells := quantiles(all)
+	if r.sampling == 0 {
+		return cells + "\t\t"
+	}
+	ratio, note := r.ratio(), ""
+	if r.shadow.Machine {
+		note = " *"
+	}
+	return fmt.Sprintf("%s\t%.2f%s\t%.2f", cells, ratio.Value(), note, ratio.Lower)
+}
+
+func quantiles(sorted []time.Duration) string {
+	var all []string
+	for _, q := range []float64{0.5, 0.99, 0.999} {
+		all = append(all, fmt.Sprintf("%.2f", float64(quantile.Of(sorted, q))/float64(time.Millisecond)))
+	}
+	return strings.Join(all, "\t")
+}
+
+func (r result) holdings() string {
+	memory, goroutines := testbed.TrendOf(r.vitals, testbed.Memory), testbed.TrendOf(r.vitals, testbed.Goroutines)
+	const mb = 1e6
+	return fmt.Sprintf("%.1f → %.1f\t%.1f\t%d → %d\t%d", float64(memory.From)/mb, float64(memory.To)/mb, float64(memory.Most)/mb,
+		goroutines.From, goroutines.To, goroutines.Most)
+}
+
+func printRemarks(to io.Writer, results []result) {
+	for _, r := range results {
+		if r.sampling == 0 || r.shadow.Name == testbed.HealthyShadow().Name {
+			fmt.Fprintf(to, "%s: generator and models used %.0f %% of the processors.\n", r, 100*r.busy)
+		}
+	}
+	fmt.Fprintln(to, "* A shadow that takes processors, as it should or as it likes: latencies measure the machine, and are not judged.")
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"gnomon/bench/internal/testbed"
+	"gnomon/bench/internal/wire"
+)
+
+// answering returns the address of a model that gives one answer.
+func answering(t *testing.T, answer string) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for br := bufio.NewReader(c); ; {
+					if _, err := wire.Read(br, nil, io.Discard); err != nil {
+						return
+					}
+					io.WriteString(c, answer)
+				}
+			}()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+func rowOf(t *testing.T, s scenario, account func() (counting, error)) *row {
+	address := answering(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	r := &row{scenario: s, target: outside(address, s, nil)}
+	r.account = account
+	return r
+}
+
+// TestRow_MeasuresAgainWithoutAllCopies has copies missing in the first round.
+func TestRow_MeasuresAgainWithoutAllCopies(t *testing.T) {
+	readings := []counting{{201, 201, 201}, {221, 221, 220}, {422, 422, 421}, {442, 442, 441}}
+	n := 0
+	r := rowOf(t, mirrored.at(2000), func() (counting, error) { n++; return readings[n-1], nil })
+	if err := r.measure(t.Context(), time.Millisecond, 0); err != nil || r.failure != nil || r.spoilt != 1 || len(r.rounds) != 1 || n != len(readings) {
+		t.Errorf("%v, %v, %d rounds spoilt, %d measured", err, r.failure, r.spoilt, len(r.rounds))
+	}
+}
+
+func TestRow_GoesDownFromSaturation(t *testing.T) {
+	r, steady := &row{scenario: mirrored.at(saturated)}, &row{scenario: mirrored.at(2000)}
+	for i, want := range []float64{8000, 6400} {
+		rate := 10000.0
+		if i > 0 {
+			rate = r.pacing(0)
+		}
+		r.spoil(measurement{rate: rate, copied: 0.5})
+		steady.spoil(measurement{rate: 2000, copied: 0.5})
+		if r.pacing(0) != want || steady.pacing(0) != 2000 || r.failure != nil {
+			t.Errorf("goes on at %v and %v, want %v and 2000; %v", r.pacing(0), steady.pacing(0), want, r.failure)
+		}
+	}
+	for range maxSpoilt {
+		r.spoil(measurement{rate: r.pacing(0), copied: 0.5})
+	}
+	if r.failure == nil {
+		t.Error("it goes on for ever")
+	}
+}
+
+func TestRow_RefusesToMeasure(t *testing.T) {
+	for name, step := range map[string]counting{"requests missing": {19, 19, 19}, "copies missing in every round": {20, 20, 10}} {
+		var sum counting
+		r := rowOf(t, mirrored.at(2000), func() (counting, error) {
+			sum = counting{sum.requests + step.requests, sum.sampled + step.sampled, sum.copied + step.copied}
+			return sum, nil
+		})
+		if err := r.measure(t.Context(), time.Millisecond, 0); err == nil && r.failure == nil || len(r.rounds) > 0 {
+			t.Errorf("%s: %v, %d measured", name, err, len(r.rounds))
+		}
+	}
+}
+
+func TestRow_Pacing(t *testing.T) {
+	for want, r := range map[float64]*row{
+		0: {scenario: plain.at(saturated)}, 2000: {scenario: plain.at(2000)}, 4500: {scenario: plain.at(half)}, 70: {scenario: plain, offered: 70},
+	} {
+		if got := r.pacing(9000); got != want {
+			t.Errorf("%s: %v, want %v", r.pace(), got, want)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	for _, n := range []int{100, 1000, referenceBody, large} {
+		b := body(n)
+		if !json.Valid(b) || len(b) > n || len(b) < n-9 {
+			t.Errorf("%d bytes for %d: %.30s", len(b), n, b)
+		}
+	}
+}
+
+// TestRun goes through the whole benchmark with few requests. How fast anything is does not matter.
+func TestRun(t *testing.T) {
+	o := options{rounds: 2, duration: 20 * time.Millisecond}
+	scenarios := []scenario{
+		mirrored.from(4).at(saturated), nginxPlain.from(4).at(saturated), nginxMirror.at(lowRate), plain.at(half), signed.at(lowRate), modelAlone.at(half),
+		mirrored.of(huge).at(100), reference(scenario{way: gnomon, variants: 2}).at(lowRate), reference(scenario{way: gnomon, sampling: 10}).from(256).at(lowRate),
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), o, scenarios, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	if _, err := testbed.FindNginx(""); err != nil {
+		t.Log("nginx is not there, and its rows were left out")
+	}
+	for _, s := range []scenario{mirrored, plain, signed, modelAlone} {
+		if !strings.Contains(out.String(), s.String()) {
+			t.Errorf("%s is missing:\n%s", s, &out)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"gnomon/bench/internal/testbed"
+)
+
+// A stage is all that answers: two servers of Gnomon, since one that checks signatures checks all of them, nginx in front of
+// models of its own, and a model for those who ask it directly.
+type stage struct {
+	bed          *testbed.Bed
+	open, signed *testbed.Gnomon
+	nginx        *testbed.Nginx // nil: there is none
+	model        string         // its address
+	endpoints    map[string]target
+}
+
+func newStage(ctx context.Context, bed *testbed.Bed, nginxPath string) (*stage, error) {
+	s := &stage{bed: bed, endpoints: make(map[string]target)}
+	var err error
+	if s.open, err = bed.StartGnomon(ctx, false); err != nil {
+		return nil, err
+	}
+	if s.signed, err = bed.StartGnomon(ctx, true); err != nil {
+		return nil, err
+	}
+	if s.model, err = bed.StartModel(ctx); err != nil {
+		return nil, err
+	}
+	program, err := testbed.FindNginx(nginxPath)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "nginx is missing, so its rows are left out and most ceilings cannot be judged (%v).\n"+
+			"Debian and Ubuntu have it in nginx-light; -nginx says where it is.\n", err)
+		return s, nil
+	}
+	return s, s.startNginx(ctx, program)
+}
+
+// The servers of nginx.
+const (
+	plainServer = iota
+	mirrorServer
+	emptyServer
+)
+
+func (s *stage) startNginx(ctx context.Context, program string) error {
+	var models [3]string // of production, and two shadows
+	for i, args := range [][]string{nil, nil, {"-answer", "empty"}} {
+		var err error
+		if models[i], err = s.bed.StartModel(ctx, args...); err != nil {
+			return err
+		}
+	}
+	var err error
+	s.nginx, err = s.bed.StartNginx(ctx, program, []testbed.NginxServer{
+		plainServer:  {Production: models[0]},
+		mirrorServer: {Production: models[0], Shadow: models[1]},
+		emptyServer:  {Production: models[0], Shadow: models[2]},
+	})
+	return err
+}
+
+// rows are those of the scenarios whose target there is.
+func (s *stage) rows(ctx context.Context, scenarios []scenario) ([]*row, error) {
+	var rows []*row
+	for _, x := range scenarios {
+		if x.way == nginx && s.nginx == nil {
+			continue
+		}
+		t, err := s.target(ctx, x)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", x, err)
+		}
+		rows = append(rows, &row{scenario: x, target: t})
+	}
+	return rows, nil
+}
+
+func (s *stage) target(ctx context.Context, x scenario) (target, error) {
+	switch x.way {
+	case direct:
+		return outside(s.model, x, nil), nil
+	case nginx:
+		server := plainServer
+		if x.sampling > 0 {
+			server = mirrorServer
+		}
+		if x.empty {
+			server = emptyServer
+		}
+		return outside(s.nginx.Addresses[server], x, s.nginx.Process), nil
+	}
+	t, err := s.endpoint(ctx, x)
+	return t, err
+}
+
+// outside is a target that is not Gnomon.
+func outside(address string, x scenario, p *testbed.Process) target {
+	return target{address: address, process: p, request: func() ([]byte, error) {
+		return testbed.Invocation(address, "/invocations", body(x.body)), nil
+	}}
+}
+
+// endpoint is the one that scenarios share which differ only in how they ask.
+func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
+	server := s.open
+	if x.signed {
+		server = s.signed
+	}
+	image := testbed.StaticImage
+	if x.empty {
+		image = testbed.EmptyImage
+	}
+	name := fmt.Sprintf("sampling-%d-of-%d-signed-%t-empty-%t", x.sampling, x.variants, x.signed, x.empty)
+	t, ok := s.endpoints[name]
+	if !ok {
+		if err := server.CreateEndpoint(ctx, name, testbed.Model{Image: testbed.StaticImage}, max(1, x.variants)); err != nil {
+			return t, err
+		}
+		t = target{address: server.Address, process: server.Process}
+		if x.variants == 0 {
+			e := testbed.Experiment{Name: name + "-shadow", Endpoint: name, Shadow: testbed.Model{Image: image}, Percent: x.sampling}
+			if err := server.Begin(ctx, e); err != nil {
+				return t, err
+			}
+			t.account = func() (counting, error) { return count(ctx, server, e.Name) }
+		}
+		s.endpoints[name] = t
+	}
+	t.request = func() ([]byte, error) { return server.Invocation(name, body(x.body)) }
+	return t, nil
+}
+
+func count(ctx context.Context, server *testbed.Gnomon, experiment string) (counting, error) {
+	a, err := server.Settled(ctx, experiment)
+	return counting{requests: a.Requests(), sampled: a.Requests() - a["sampled_out"], copied: a["mirrored"]}, err
+}
+
+// body is JSON of n bytes, or up to nine fewer.
+func body(n int) []byte {
+	const begin, number, end = `{"instances":[`, "0.123456,", "0]}"
+	return []byte(begin + strings.Repeat(number, (n-len(begin)-len(end))/len(number)) + end)
+}
