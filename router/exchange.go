@@ -71,5 +71,13 @@ func (x *exchange) take(body []byte, given bool) {
 	x.body = x.kept
 }
 
+// memory is how many bytes a large body holds, whatever of them it uses. Small ones lie in what every exchange has.
+func (x *exchange) memory() int64 {
+	if x.given {
+		return int64(cap(x.body))
+	}
+	return int64(len(x.body))
+}
+
 // recorder is where the production leg counts.
 func (x *exchange) recorder() gnomon.LegRecorder { return x.to.recorder(x.began) }

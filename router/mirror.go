@@ -122,7 +122,7 @@ func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
 		return gnomon.BucketStopped
 	case len(q.waiting)-q.first >= q.capacity:
 		return gnomon.BucketQueueFull
-	case !memory.take(int64(len(x.body))):
+	case !memory.take(x.memory()):
 		return gnomon.BucketQueueFull
 	}
 	x.retain()
@@ -237,7 +237,7 @@ func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
 
 // end puts a copy into its bucket.
 func (q *queue) end(x *exchange, b gnomon.Bucket) {
-	q.mirror.router.memory.give(int64(len(x.body)))
+	q.mirror.router.memory.give(x.memory())
 	x.release()
 	q.mirror.rec.End(b)
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -67,15 +66,8 @@ type house struct {
 	front     *front.Server
 }
 
-// collectAt is how much the heap may grow before it is collected, in percent of what is in use, unless GOGC says
-// otherwise. What a server keeps is little, so Go's own 100 would have it collect every few megabytes.
-const collectAt = 400
-
 // serve runs a server on the listener until ctx ends.
 func serve(ctx context.Context, c *config, ln net.Listener, log *slog.Logger) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
 	unlock, err := lockData(c.DataDir)
 	if err != nil {
 		return err
