@@ -16,7 +16,7 @@ func TestJavaScript(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "life.mjs", "profile.mjs"} {
+	for _, name := range []string{"package.json", "package-lock.json", ".npmrc", "life.mjs", "profile.mjs", "stream.mjs"} {
 		b, err := os.ReadFile(filepath.Join("js", name))
 		if err != nil {
 			t.Fatal(err)
@@ -37,6 +37,7 @@ func TestJavaScript(t *testing.T) {
 		t.Fatalf("life.mjs: %v\n%s", err, out)
 	}
 	wantProfile(t, s, dir)
+	wantJavaScriptStreams(t, dir)
 }
 
 // wantProfile has "gnomon env" write a profile, and the SDK use it with no other word about the server.
