@@ -91,10 +91,11 @@ type Leg struct {
 	AnswerBytes  int
 
 	// Of a streamed answer; Chunks is 0 for any other.
-	Chunks     int           // runs of data, as they came
-	FirstChunk time.Duration // from Started to the first of them
-	Streaming  time.Duration // from the first to the last
-	Broken     bool          // it ended in the middle
+	Chunks             int           // runs of data, as they came
+	FirstChunk         time.Duration // from Started to the first of them
+	FirstChunkOverhead time.Duration // of the whole request till then, beyond FirstChunk; 0 for a shadow
+	Streaming          time.Duration // from the first to the last
+	Broken             bool          // it ended in the middle
 }
 
 // A LegFault says why a leg brought no answer.

@@ -23,6 +23,8 @@ type Counts struct {
 
 	RequestBytes int64 `json:"request_bytes"`
 	AnswerBytes  int64 `json:"answer_bytes"`
+
+	MidStreamErrors int64 `json:"mid_stream_errors,omitempty"` // AWS's: streamed answers that ended in the middle
 }
 
 // ModelErrors is AWS's InvocationModelErrors: the invocations that a model was asked for and did not answer with 2xx.
@@ -35,6 +37,9 @@ func (c *Counts) add(l *gnomon.Leg) {
 	c.RequestBytes += int64(l.RequestBytes)
 	c.AnswerBytes += int64(l.AnswerBytes)
 	*c.outcome(l)++
+	if l.Broken {
+		c.MidStreamErrors++
+	}
 }
 
 func (c *Counts) outcome(l *gnomon.Leg) *int64 {
@@ -71,6 +76,7 @@ func (c *Counts) merge(o *Counts) {
 	c.NoInstance += o.NoInstance
 	c.RequestBytes += o.RequestBytes
 	c.AnswerBytes += o.AnswerBytes
+	c.MidStreamErrors += o.MidStreamErrors
 }
 
 // Numbers are what is kept of many legs.
@@ -78,6 +84,7 @@ type Numbers struct {
 	Counts
 	Latency  Distribution // AWS's ModelLatency: of the legs that were answered, and the deadlines of those that timed out
 	Overhead Distribution // AWS's OverheadLatency: of the legs that were a caller's request
+	Streams  Streams
 }
 
 func (n *Numbers) add(l *gnomon.Leg) {
@@ -88,6 +95,7 @@ func (n *Numbers) add(l *gnomon.Leg) {
 	if l.Overhead > 0 { // a shadow's is 0: nobody waited
 		n.Overhead.Add(l.Overhead)
 	}
+	n.Streams.add(l)
 }
 
 // Merge adds all of o's legs. It leaves o alone.
@@ -95,12 +103,14 @@ func (n *Numbers) Merge(o *Numbers) {
 	n.Counts.merge(&o.Counts)
 	n.Latency.Merge(&o.Latency)
 	n.Overhead.Merge(&o.Overhead)
+	n.Streams.merge(&o.Streams)
 }
 
 func (n *Numbers) reset() {
 	n.Counts = Counts{}
 	n.Latency.reset()
 	n.Overhead.reset()
+	n.Streams.reset()
 }
 
 // row returns the numbers as a row of a store.
@@ -112,6 +122,7 @@ func (n *Numbers) row(s gnomon.Series, start time.Time, span time.Duration, writ
 	return Row{
 		Series: s, Start: start, Span: span, Writer: writer,
 		Counts: counts, Latency: n.Latency.encode(nil), Overhead: n.Overhead.encode(nil),
+		Streams: n.Streams.encode(),
 	}
 }
 
@@ -124,6 +135,9 @@ func decodeRow(r Row) (*Numbers, error) {
 	}
 	if err == nil {
 		n.Overhead, err = decodeDistribution(r.Overhead)
+	}
+	if err == nil {
+		n.Streams, err = decodeStreams(r.Streams)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("numbers of %s, variant %s, at %s: %w", r.Series.Endpoint, r.Series.Variant, r.Start, err)

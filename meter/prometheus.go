@@ -15,6 +15,11 @@ import (
 //	gnomon_answer_bytes_total{endpoint,variant}       bodies that came back
 //	gnomon_model_latency_seconds{endpoint,variant}    histogram of AWS's ModelLatency
 //	gnomon_overhead_latency_seconds{endpoint,variant} histogram of AWS's OverheadLatency
+//	gnomon_first_chunk_model_latency_seconds{endpoint,variant}
+//	                                                  histogram of AWS's FirstChunkModelLatency, of streamed answers
+//	gnomon_inter_chunk_latency_seconds{endpoint,variant}
+//	                                                  histogram of each streamed answer's mean time between chunks
+//	gnomon_mid_stream_errors_total{endpoint,variant}  streamed answers that ended in the middle
 //	gnomon_mirror_requests_total{endpoint,experiment,shadow,bucket}
 //	                                                  production requests of mirrored endpoints, by what became of
 //	                                                  the copy for that shadow; the endpoint's own shadows have no
@@ -26,6 +31,8 @@ type Collector struct {
 	m                          *Meter
 	requests, sent, received   *prometheus.Desc
 	latency, overhead          *prometheus.Desc
+	firstChunk, interChunk     *prometheus.Desc
+	midStream                  *prometheus.Desc
 	mirrorRequests, mirrorOpen *prometheus.Desc
 }
 
@@ -35,12 +42,15 @@ func (m *Meter) Collector() *Collector {
 		return prometheus.NewDesc("gnomon_"+name, help, labels, nil)
 	}
 	return &Collector{
-		m:        m,
-		requests: desc("requests_total", "Requests sent to a variant, by outcome.", "endpoint", "variant", "outcome"),
-		sent:     desc("request_bytes_total", "Bytes of bodies sent to a variant.", "endpoint", "variant"),
-		received: desc("answer_bytes_total", "Bytes of bodies that a variant answered.", "endpoint", "variant"),
-		latency:  desc("model_latency_seconds", "Time a variant's model took to answer.", "endpoint", "variant"),
-		overhead: desc("overhead_latency_seconds", "Time a request took beyond its model.", "endpoint", "variant"),
+		m:          m,
+		requests:   desc("requests_total", "Requests sent to a variant, by outcome.", "endpoint", "variant", "outcome"),
+		sent:       desc("request_bytes_total", "Bytes of bodies sent to a variant.", "endpoint", "variant"),
+		received:   desc("answer_bytes_total", "Bytes of bodies that a variant answered.", "endpoint", "variant"),
+		latency:    desc("model_latency_seconds", "Time a variant's model took to answer.", "endpoint", "variant"),
+		overhead:   desc("overhead_latency_seconds", "Time a request took beyond its model.", "endpoint", "variant"),
+		firstChunk: desc("first_chunk_model_latency_seconds", "Time a variant's model took to the first chunk of a streamed answer.", "endpoint", "variant"),
+		interChunk: desc("inter_chunk_latency_seconds", "Mean time between the chunks of a streamed answer.", "endpoint", "variant"),
+		midStream:  desc("mid_stream_errors_total", "Streamed answers that ended in the middle.", "endpoint", "variant"),
 		mirrorRequests: desc("mirror_requests_total",
 			"Production requests while an endpoint is mirrored, by what became of the copy for a shadow.", "endpoint", "experiment", "shadow", "bucket"),
 		mirrorOpen: desc("mirror_pending", "Copies for a shadow under way.", "endpoint", "experiment", "shadow"),
@@ -50,7 +60,7 @@ func (m *Meter) Collector() *Collector {
 // Describe implements [prometheus.Collector].
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.requests, c.sent, c.received, c.latency, c.overhead, c.mirrorRequests, c.mirrorOpen,
+		c.requests, c.sent, c.received, c.latency, c.overhead, c.firstChunk, c.interChunk, c.midStream, c.mirrorRequests, c.mirrorOpen,
 	} {
 		ch <- d
 	}
@@ -99,11 +109,19 @@ func (c *Collector) variant(all []prometheus.Metric, endpoint, variant string, n
 	} {
 		all = append(all, counter(c.requests, o.count, endpoint, variant, o.outcome))
 	}
-	return append(all,
+	all = append(all,
 		counter(c.sent, n.RequestBytes, endpoint, variant),
 		counter(c.received, n.AnswerBytes, endpoint, variant),
 		histogram(c.latency, &n.Latency, endpoint, variant),
 		histogram(c.overhead, &n.Overhead, endpoint, variant),
+	)
+	if n.Streams.FirstChunkModel.Count() == 0 {
+		return all
+	}
+	return append(all,
+		histogram(c.firstChunk, &n.Streams.FirstChunkModel, endpoint, variant),
+		histogram(c.interChunk, &n.Streams.InterChunk, endpoint, variant),
+		counter(c.midStream, n.MidStreamErrors, endpoint, variant),
 	)
 }
 

@@ -18,6 +18,7 @@ type Comparison struct {
 	Latency    Sides[Latency]            `json:"latency"`  // of the models
 	Overhead   Latency                   `json:"overhead"` // of production's requests beyond the model
 	Errors     Sides[Errors]             `json:"errors"`
+	Streams    *Sides[StreamReport]      `json:"streams,omitempty"` // nil: no answer was streamed
 }
 
 // Sides are two things of one kind, one for each variant.
@@ -86,6 +87,9 @@ func (m *Meter) Report(ctx context.Context, id gnomon.MirrorID, production, shad
 		Latency:    Sides[Latency]{latencyOf(&p.Latency), latencyOf(&s.Latency)},
 		Overhead:   latencyOf(&p.Overhead),
 		Errors:     Sides[Errors]{errorsOf(p.Counts), errorsOf(s.Counts)},
+	}
+	if p.Streams.FirstChunkModel.Count()+s.Streams.FirstChunkModel.Count() > 0 {
+		c.Streams = &Sides[StreamReport]{streamsOf(&p.Numbers), streamsOf(&s.Numbers)}
 	}
 	for _, t := range []*total{p, s} {
 		if c.From.IsZero() || !t.from.IsZero() && t.from.Before(c.From) {

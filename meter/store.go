@@ -32,6 +32,7 @@ type (
 		Counts   []byte        // [Counts], as JSON
 		Latency  []byte        // [Distribution], encoded
 		Overhead []byte        // likewise
+		Streams  []byte        // [Streams], encoded; empty: none
 	}
 
 	// An Account is what one writer counted for a mirror. Its key is Mirror and Writer. Requests in none of the

@@ -86,6 +86,18 @@ func (t table) sides(c Comparison) {
 	t.row("              max", took(pl, pl.Max), took(sl, sl.Max))
 	t.row("overhead      p50", took(c.Overhead, c.Overhead.P50), "-")
 	t.row("              p99", took(c.Overhead, c.Overhead.P99), "-")
+	if c.Streams != nil {
+		t.streams(c.Streams.Production, c.Streams.Shadow)
+	}
+}
+
+// streams is about streamed answers.
+func (t table) streams(p, s StreamReport) {
+	t.row("first chunk   p50", took(p.FirstChunkModel, p.FirstChunkModel.P50), took(s.FirstChunkModel, s.FirstChunkModel.P50))
+	t.row("              p99", took(p.FirstChunkModel, p.FirstChunkModel.P99), took(s.FirstChunkModel, s.FirstChunkModel.P99))
+	t.row("between chunks p50", took(p.InterChunk, p.InterChunk.P50), took(s.InterChunk, s.InterChunk.P50))
+	t.row("              p99", took(p.InterChunk, p.InterChunk.P99), took(s.InterChunk, s.InterChunk.P99))
+	t.row("broke off", group(p.MidStreamErrors), group(s.MidStreamErrors))
 }
 
 // took returns one of l's figures with a unit that suits it, or a dash if l is of nothing.

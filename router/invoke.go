@@ -181,7 +181,7 @@ func (x *exchange) ended(unreached bool) {
 		}
 	}
 	g := &x.leg
-	x.recorder().Record(x.flow.result(g.result(time.Since(x.began) - g.took)))
+	x.recorder().Record(x.flow.result(g.result(time.Since(x.began)-g.took), x.began))
 	x.to.in.release()
 	x.answer()
 	x.release()

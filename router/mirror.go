@@ -302,7 +302,7 @@ func (c *copied) ended(bool) {
 			q.mirror.breaker.abandon()
 		}
 	} else {
-		c.rec.Record(c.flow.result(g.result(0)))
+		c.rec.Record(c.flow.result(g.result(0), time.Time{}))
 		q.mirror.breaker.result(g.fault == gnomon.NoFault || g.fault == gnomon.FaultProtocol, c.probe, time.Now())
 	}
 	c.in.release()

@@ -27,9 +27,13 @@ func (f *flow) note() {
 	}
 }
 
-// result adds what is known of the stream to its leg.
-func (f *flow) result(l gnomon.Leg) gnomon.Leg {
+// result adds what is known of the stream to its leg. Began is when the caller's request did; the zero time if there is
+// no caller.
+func (f *flow) result(l gnomon.Leg, began time.Time) gnomon.Leg {
 	if f.parts > 0 {
+		if !began.IsZero() {
+			l.FirstChunkOverhead = max(0, l.Started.Sub(began))
+		}
 		l.FirstChunk, l.Chunks, l.Streaming = f.first.Sub(l.Started), f.parts, f.last.Sub(f.first)
 		l.Broken = l.Fault != gnomon.NoFault
 	}

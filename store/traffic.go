@@ -49,6 +49,7 @@ type (
 		Counts   []byte
 		Latency  []byte
 		Overhead []byte
+		Streams  []byte
 	}
 	trafficAccount = struct {
 		Mirror   gnomon.MirrorID
@@ -69,10 +70,10 @@ type (
 
 const (
 	putRow = `
-INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (endpoint, variant, start_at, span, mirrors, endpoint_id, writer)
-DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead`
+DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead, streams = excluded.streams`
 
 	removeRow = `
 DELETE FROM traffic
@@ -89,7 +90,7 @@ DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excl
 	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
 
 	selectRows = `
-SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead FROM traffic`
+SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams FROM traffic`
 )
 
 // Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
@@ -116,7 +117,7 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 		}
 	}
 	for _, r := range put {
-		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead))
+		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams))
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow)
 		var start, span int64
 		s := &r.Series
 		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirrors, &start, &span, &r.Writer,
-			&r.Counts, &r.Latency, &r.Overhead)
+			&r.Counts, &r.Latency, &r.Overhead, &r.Streams)
 		if err != nil {
 			return fmt.Errorf("read traffic: %w", err)
 		}
