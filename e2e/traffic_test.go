@@ -57,8 +57,16 @@ func (a *crowd) send(ctx context.Context, endpoint string) {
 	}
 }
 
-// await waits until n more requests have been answered.
+// await waits until n more requests have been answered, a thousand at a time: no machine is so slow.
 func (a *crowd) await(n int64) {
+	a.c.t.Helper()
+	for ; n > 1000; n -= 1000 {
+		a.awaitFew(1000)
+	}
+	a.awaitFew(n)
+}
+
+func (a *crowd) awaitFew(n int64) {
 	a.c.t.Helper()
 	goal := a.sent.Load() + n
 	a.c.s.eventually(fmt.Sprintf("%d more requests are answered", n), func() error {
@@ -86,24 +94,24 @@ func (a *crowd) by(variant string) int64 {
 // pause and without a second try: not one may fail, and each is accounted for.
 func TestTraffic_LiveChange(t *testing.T) {
 	c := newServer(t, "").client()
-	c.faultyModel("slow", "slow=15ms") // breaks off what is under way when it is told to end
+	c.faultyModel("slow", "slow=2ms") // breaks off what is under way when it is told to end
 	c.faultyModel("quick", "none")
 	c.serving("echo", "slow")
 	const senders = 16
 	all := c.crowd("echo", senders)
-	all.await(500)
-	c.begin(c.experiment("live", "echo", "slow", "quick"))
 	all.await(1000)
+	c.begin(c.experiment("live", "echo", "slow", "quick"))
+	all.await(20000)
 	_, err := c.UpdateInferenceExperiment(t.Context(), &sagemaker.UpdateInferenceExperimentInput{Name: aws.String("live"), ShadowModeConfig: shadowing(30)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.until("live", types.InferenceExperimentStatusRunning)
-	all.await(500)
+	all.await(10000)
 	c.scale("echo", 2)
-	all.await(500)
+	all.await(10000)
 	c.scale("echo", 1)
-	all.await(500)
+	all.await(10000)
 	if n := all.by(shadow); n != 0 {
 		t.Errorf("the shadow has answered %d callers", n)
 	}

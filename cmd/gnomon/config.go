@@ -19,6 +19,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"gnomon"
+	"gnomon/front"
+	"gnomon/router"
 )
 
 // A config is the configuration file. Every zero value works. What is not known or malformed is refused, with its line.
@@ -55,25 +57,71 @@ type imageConfig struct {
 	Dir     string            `yaml:"dir"` // working directory; the model's own
 }
 
-// A limitsConfig bounds what requests and shadows may take.
+// A limitsConfig bounds what requests and shadows may take. What is 0 has the default.
 type limitsConfig struct {
-	Body          int      `yaml:"body"`           // bytes of an invocation; 25 MiB
+	Loops int `yaml:"loops"` // that share all connections; half of the processors
+
+	// Of callers.
+	Connections   int      `yaml:"connections"` // open at once; 8192
+	Header        int      `yaml:"header"`      // bytes of a request's line and header; 16 KiB
+	Body          int      `yaml:"body"`        // bytes of an invocation; 25 MiB
+	BodyBudget    int64    `yaml:"body_budget"` // bytes of all large bodies under way; 512 MiB
+	HeaderTimeout duration `yaml:"header_timeout"`
+	BodyTimeout   duration `yaml:"body_timeout"`
+	IdleTimeout   duration `yaml:"idle_timeout"`
+	WriteTimeout  duration `yaml:"write_timeout"`
+	DrainTimeout  duration `yaml:"drain_timeout"`
+
+	// Of models.
+	InvocationTimeout duration `yaml:"invocation_timeout"` // 60s
+	StreamTimeout     duration `yaml:"stream_timeout"`     // 8m
+	ConnectTimeout    duration `yaml:"connect_timeout"`    // 250ms
+	Answer            int      `yaml:"answer"`             // bytes of production's; 25 MiB
+	InFlight          int      `yaml:"in_flight"`          // requests under way per instance; 1024
+
+	// Of shadows.
 	ShadowTimeout duration `yaml:"shadow_timeout"` // 60s
+	ShadowBody    int      `yaml:"shadow_body"`    // bytes of a request that is still copied; 25 MiB
+	ShadowAnswer  int      `yaml:"shadow_answer"`  // bytes; 8 MiB
 	MirrorQueue   int      `yaml:"mirror_queue"`   // copies waiting; 1024
 	MirrorWorkers int      `yaml:"mirror_workers"` // copies under way; 64
 	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
-	Loops         int      `yaml:"loops"`          // that share all connections; half of the processors
+	BreakerFaults int      `yaml:"breaker_faults"` // in a row; 20
+	BreakerPause  duration `yaml:"breaker_pause"`  // 1s
 }
 
 func (l limitsConfig) check() error {
 	for name, n := range map[string]int64{
-		"body": int64(l.Body), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers), "mirror_memory": l.MirrorMemory, "loops": int64(l.Loops),
+		"loops": int64(l.Loops), "connections": int64(l.Connections), "header": int64(l.Header), "body": int64(l.Body),
+		"body_budget": l.BodyBudget, "answer": int64(l.Answer), "in_flight": int64(l.InFlight), "shadow_body": int64(l.ShadowBody),
+		"shadow_answer": int64(l.ShadowAnswer), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers),
+		"mirror_memory": l.MirrorMemory, "breaker_faults": int64(l.BreakerFaults),
 	} {
 		if n < 0 {
 			return fmt.Errorf("limits.%s is %d; it cannot be negative", name, n)
 		}
 	}
 	return nil
+}
+
+// router returns what the router is held to.
+func (l limitsConfig) router() router.Options {
+	return router.Options{
+		InvocationTimeout: time.Duration(l.InvocationTimeout), StreamTimeout: time.Duration(l.StreamTimeout),
+		ConnectTimeout: time.Duration(l.ConnectTimeout), MaxAnswer: l.Answer, MaxInFlight: l.InFlight,
+		ShadowTimeout: time.Duration(l.ShadowTimeout), MaxShadowBody: l.ShadowBody, MaxShadowAnswer: l.ShadowAnswer,
+		MirrorQueue: l.MirrorQueue, MirrorWorkers: l.MirrorWorkers, MirrorMemory: l.MirrorMemory,
+		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause),
+	}
+}
+
+// front returns what the listener is held to.
+func (l limitsConfig) front() front.Options {
+	return front.Options{
+		MaxHeader: l.Header, MaxRuntimeBody: l.Body, BodyBudget: l.BodyBudget, MaxConnections: l.Connections,
+		HeaderTimeout: time.Duration(l.HeaderTimeout), BodyTimeout: time.Duration(l.BodyTimeout), IdleTimeout: time.Duration(l.IdleTimeout),
+		WriteTimeout: time.Duration(l.WriteTimeout), DrainTimeout: time.Duration(l.DrainTimeout),
+	}
 }
 
 // A duration is written as in Go, such as 10m or 1h30m, and in days, such as 63d.

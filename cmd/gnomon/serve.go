@@ -143,11 +143,9 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.loops.Contain(func(v any, stack []byte) {
 		log.Error("event loop: a handler panicked", "panic", v, "stack", string(stack))
 	})
-	h.router = router.New(router.Options{
-		Partition: c.partition(), Authorize: gate.runtime(),
-		ShadowTimeout: time.Duration(c.Limits.ShadowTimeout), MirrorQueue: c.Limits.MirrorQueue,
-		MirrorWorkers: c.Limits.MirrorWorkers, MirrorMemory: c.Limits.MirrorMemory,
-	}, h.loops, h.meter, log)
+	routing := c.Limits.router()
+	routing.Partition, routing.Authorize = c.partition(), gate.runtime()
+	h.router = router.New(routing, h.loops, h.meter, log)
 	driver, err := newDriver(c, h.objects, log)
 	if err != nil {
 		return h, err
@@ -170,13 +168,12 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	}
 	services := api.New(c.partition(), control.Models{Plane: h.plane}, control.EndpointConfigs{Plane: h.plane},
 		control.Endpoints{Plane: h.plane}, control.Experiments{Plane: h.plane}, control.Tags{Plane: h.plane})
-	h.front = front.New(front.Options{
-		Loops: h.loops,
-		Runtime: func(l *reactor.Loop, q front.Request, caller front.Caller) {
-			h.router.Begin(l, router.Request(q), caller)
-		},
-		Control: h.handler(c, gate, services, registry, log), Log: log, MaxRuntimeBody: c.Limits.Body,
-	})
+	listening := c.Limits.front()
+	listening.Loops, listening.Log, listening.Control = h.loops, log, h.handler(c, gate, services, registry, log)
+	listening.Runtime = func(l *reactor.Loop, q front.Request, caller front.Caller) {
+		h.router.Begin(l, router.Request(q), caller)
+	}
+	h.front = front.New(listening)
 	return h, nil
 }
 
