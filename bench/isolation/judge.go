@@ -30,7 +30,8 @@ func (r result) judge() []string {
 		why = append(why, r.sums.Error())
 	}
 	if ratio := r.ratio(); !r.shadow.Machine && tooSlow(ratio) {
-		why = append(why, fmt.Sprintf("p99 is %v beside %v, surely %.2f times as long", ratio.Of, ratio.Beside, ratio.Lower))
+		why = append(why, fmt.Sprintf("p99 is %v beside %v, surely more than %.2f times as long", ratio.Of.Round(10*time.Microsecond),
+			ratio.Beside.Round(10*time.Microsecond), ratio.Lower))
 	}
 	if t := testbed.TrendOf(r.vitals, testbed.Memory); t.Grew(maxGrowth, minGrowth) {
 		why = append(why, fmt.Sprintf("memory grew from %s to %s", megabytes(t.From), megabytes(t.To)))

@@ -23,7 +23,6 @@ type result struct {
 	example error              // one of what failed
 	vitals  [][]testbed.Vitals // of each round
 	account testbed.Account
-	sent    int64
 	sums    error   // where the accounting is not as it must be
 	busy    float64 // share of the machine's processors that generator and models used
 }
@@ -186,7 +185,6 @@ func (s *subject) settle(ctx context.Context, x testbed.Experiment, sent int) er
 	case a.Requests() != int64(sent):
 		s.sums = fmt.Errorf("%d requests were sent, and %d accounted for", sent, a.Requests())
 	}
-	s.sent += int64(sent)
 	s.account.Add(a)
 	return nil
 }

@@ -35,7 +35,7 @@ func printHead(to io.Writer, o options, cells []cell) {
 // printResults reports whether all cells pass.
 func printResults(to io.Writer, results []result) bool {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tsurely over\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
+	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tat least\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
 	passed := true
 	for _, r := range results {
 		word := "pass"
@@ -95,5 +95,6 @@ func printRemarks(to io.Writer, results []result) {
 			fmt.Fprintf(to, "%s: generator and models used %.0f %% of the processors.\n", r, 100*r.busy)
 		}
 	}
+	fmt.Fprintf(to, "A p99 is that many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
 	fmt.Fprintln(to, "* A shadow that takes processors, as it should or as it likes: latencies measure the machine, and are not judged.")
 }
