@@ -52,9 +52,22 @@ func TestJudge(t *testing.T) {
 		r    result
 		want string // a part of the reason; "": it passes
 	}{
-		"equal":                    {with(1, nil), ""},
-		"20 % slower":              {with(1.2, nil), "p99"},
-		"5 % slower":               {with(1.05, nil), ""},
+		"equal":       {with(1, nil), ""},
+		"20 % slower": {with(1.2, nil), "p99"},
+		"5 % slower":  {with(1.05, nil), ""},
+		"too few to tell": {with(2, func(r *result) {
+			for i := range r.rounds {
+				r.rounds[i].Of = r.rounds[i].Of[:20]
+			}
+		}), ""},
+		"a body more": {with(1, func(r *result) {
+			r.size = sizes[2]
+			holding(50*mb, 50*mb, 50*mb, 65*mb, 65*mb)(r)
+		}), ""},
+		"many bodies more": {with(1, func(r *result) {
+			r.size = sizes[2]
+			holding(50*mb, 50*mb, 50*mb, 75*mb, 75*mb)(r)
+		}), "memory"},
 		"faster":                   {with(0.5, nil), ""},
 		"the machine's doing":      {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
 		"one request failed":       {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},

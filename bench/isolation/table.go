@@ -24,7 +24,10 @@ func printHead(to io.Writer, o options, cells []cell) {
 			n := int(o.rateOf(s)*o.round(s).Seconds()) * o.rounds
 			fmt.Fprintf(to, "%s: %g requests/s, %d in each cell", s.name, o.rateOf(s), n)
 			if s.huge {
-				fmt.Fprint(to, ", few, so that p99.9 is the longest of all")
+				fmt.Fprint(to, ", which are few: p99.9 is the longest of all")
+			}
+			if n < minJudged {
+				fmt.Fprint(to, "; too few to judge latencies by")
 			}
 			fmt.Fprintln(to, ".")
 		}
@@ -68,7 +71,7 @@ func (r result) latencies() string {
 		return cells + "\t\t"
 	}
 	ratio, note := r.ratio(), ""
-	if r.shadow.Machine {
+	if !r.judged() {
 		note = " *"
 	}
 	return fmt.Sprintf("%s\t%.2f%s\t%.2f", cells, ratio.Value(), note, ratio.Lower)
@@ -96,5 +99,5 @@ func printRemarks(to io.Writer, results []result) {
 		}
 	}
 	fmt.Fprintf(to, "A p99 is that many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
-	fmt.Fprintln(to, "* A shadow that takes processors, as it should or as it likes: latencies measure the machine, and are not judged.")
+	fmt.Fprintln(to, "* Not judged. A shadow that takes processors, as it should or as it likes, measures the machine; and few requests have no p99.")
 }
