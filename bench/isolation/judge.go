@@ -21,6 +21,9 @@ const (
 
 // judge returns why a result fails; nothing if it passes.
 func (r result) judge() []string {
+	if r.broken != nil {
+		return []string{fmt.Sprintf("it could not be measured: %v", r.broken)}
+	}
 	var why []string
 	if r.failed > 0 {
 		why = append(why, fmt.Sprintf("%d requests failed, such as: %v", r.failed, r.example))

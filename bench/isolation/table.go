@@ -59,6 +59,9 @@ func printResults(to io.Writer, results []result) bool {
 
 // latencies are cells in ms.
 func (r result) latencies() string {
+	if len(r.rounds) == 0 {
+		return strings.Repeat("\t", 4)
+	}
 	var all []time.Duration
 	for _, round := range r.rounds {
 		for _, s := range round.Of {
