@@ -19,9 +19,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
+	"gnomon/bench/internal/load"
 	"gnomon/bench/internal/testbed"
 )
 
@@ -94,24 +96,25 @@ func run(ctx context.Context, o options, scenarios []scenario, out io.Writer) (e
 	return nil
 }
 
-// capacity is how many requests per second Gnomon takes when every one is copied. It is found before the rounds begin, so
-// that half of it is the same in all of them.
+// slowdown is the step by which a rate goes down that is too much.
+const slowdown = 0.8
+
+// capacity is how many requests per second Gnomon takes when every one is copied: about the highest rate of an open loop at
+// which all copies are made. It is found before the rounds begin, so that half of it is the same in all of them.
 func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
-	for _, r := range rows {
-		if r.from(referenceCallers) == mirrored.at(saturated) {
-			err := r.measure(ctx, o.duration, 0)
-			if err == nil {
-				err = r.failure
-			}
-			if err != nil {
-				return 0, err
-			}
-			found := r.rounds[0].rate
-			r.rounds = nil
-			return found, nil
-		}
+	at := slices.IndexFunc(rows, func(r *row) bool { return r.from(referenceCallers) == mirrored.at(saturated) })
+	if at < 0 {
+		return 0, errors.New("its row is missing")
 	}
-	return 0, errors.New("its row is missing")
+	plan := load.Plan{Address: rows[at].address, Callers: rows[at].callers, For: o.duration}
+	for range 2 * maxSpoilt {
+		m, err := rows[at].try(ctx, plan)
+		if err != nil || m.copied >= whole {
+			return m.rate, err
+		}
+		plan.Rate = slowdown * m.rate
+	}
+	return 0, errors.New("the shadow takes no rate at all")
 }
 
 // measure goes through the rounds.

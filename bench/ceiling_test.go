@@ -123,13 +123,13 @@ func TestPrintCeilings_SaysWhatIsNotKept(t *testing.T) {
 
 func TestPrintRows(t *testing.T) {
 	r := costs(mirrored, 30, 10, 20)
-	r.offered, r.spoilt = 9000, 2
+	r.rest = minRest
 	r.process, r.account = &testbed.Process{}, func() (counting, error) { return counting{}, nil }
 	failed := costs(signed)
 	failed.failure = errMissed
 	var b bytes.Buffer
 	printRows(&b, []*row{r, failed})
-	for _, want := range []string{mirrored.String(), "20.0", "10.0–30.0", "100.0 %", "in 2 rounds more was answered", "9000", "not measured"} {
+	for _, want := range []string{mirrored.String(), "20.0", "10.0–30.0", "100.0 %", "in bursts of 500 requests with 50ms", "not measured"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("there is no %q:\n%s", want, &b)
 		}

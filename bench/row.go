@@ -27,9 +27,9 @@ type row struct {
 	scenario
 	target
 	rounds  []measurement
-	spoilt  int     // rounds that were done again, since copies were missing
-	offered float64 // requests per second, where the scenario's own pace was too much; else 0
-	failure error   // why there are no more rounds
+	spoilt  int           // rounds that were done again, since copies were missing
+	rest    time.Duration // between the bursts of a saturated row that copies
+	failure error         // why there are no more rounds
 }
 
 // A measurement is one round of one row.
@@ -44,16 +44,21 @@ const (
 	warmUp      = 200 * time.Millisecond // how long a row runs before it is measured
 	minRequests = 20                     // a measurement has, however low its rate
 	whole       = 0.99                   // the share of copies that a round must have
-	slowdown    = 0.8                    // what a saturated row goes down to when it has not
 	maxSpoilt   = 8                      // rounds are thrown away, at most
 )
 
-// measure adds one round. A round without its copies would look cheap, and is done again: production never waits for a
-// shadow, so a caller that sends as soon as it is answered can be faster than the copies are. A saturated row goes on at less
-// than it was answered at, as an open loop; so its rate is the highest, in steps, at which all copies are made.
+// Production never waits for a shadow, so callers that send as soon as they are answered are faster than the copies are. A
+// saturated row that copies therefore comes in bursts, each of them less than what may wait for the shadow, with rests in
+// which the copies are made: there is always something to do, or nothing at all, and what is done is all of it.
+const (
+	burst   = 500
+	minRest = 50 * time.Millisecond
+)
+
+// measure adds one round. A round without its copies would look cheap, and is done again, if saturated with longer rests.
 func (r *row) measure(ctx context.Context, d time.Duration, capacity float64) error {
 	for r.failure == nil {
-		m, err := r.try(ctx, d, capacity)
+		m, err := r.try(ctx, r.plan(d, capacity))
 		if err != nil {
 			return err
 		}
@@ -66,49 +71,51 @@ func (r *row) measure(ctx context.Context, d time.Duration, capacity float64) er
 	return nil
 }
 
-// spoil throws a round away, and decides how to go on.
+// spoil throws a round away.
 func (r *row) spoil(m measurement) {
-	if r.rate == saturated {
-		r.offered = slowdown * m.rate
-	}
+	r.rest *= 2
 	if r.spoilt++; r.spoilt > maxSpoilt {
 		r.failure = fmt.Errorf("the shadow could not take its copies in %d rounds, in the last one %.0f %% of them at %.0f requests/s",
 			r.spoilt, 100*m.copied, m.rate)
 	}
 }
 
-// pacing is the rate to send at; 0 is a closed loop.
-func (r *row) pacing(capacity float64) float64 {
+// plan is how the row's requests come. Capacity is in requests per second.
+func (r *row) plan(d time.Duration, capacity float64) load.Plan {
+	p := load.Plan{Address: r.address, Callers: r.callers, Rate: float64(r.rate), For: d}
 	switch {
-	case r.offered > 0:
-		return r.offered
 	case r.rate == half:
-		return capacity / 2
+		p.Rate = capacity / 2
+	case r.rate == saturated && r.way == gnomon && r.sampling > 0:
+		r.rest = max(r.rest, minRest)
+		p.Burst, p.Rest = burst, r.rest
+		p.For = max(d, 4*r.rest)
 	}
-	return float64(r.rate)
+	if p.Rate > 0 {
+		p.For = max(d, time.Duration(minRequests/p.Rate*float64(time.Second)))
+	}
+	return p
 }
 
 // try measures once. Every request must be answered with 200.
-func (r *row) try(ctx context.Context, d time.Duration, capacity float64) (measurement, error) {
+func (r *row) try(ctx context.Context, plan load.Plan) (measurement, error) {
 	request, err := r.request()
 	if err != nil {
 		return measurement{}, err
 	}
-	plan := load.Plan{
-		Address: r.address, Requests: []load.Request{{Wire: request}}, Callers: r.callers, Rate: r.pacing(capacity), For: warmUp,
-	}
+	plan.Requests = []load.Request{{Wire: request}}
+	warm := plan
+	warm.For = warmUp
 	if plan.Rate > 0 {
-		d = max(d, time.Duration(minRequests/plan.Rate*float64(time.Second)))
-		plan.For = max(warmUp, time.Duration(2/plan.Rate*float64(time.Second)))
+		warm.For = max(warmUp, time.Duration(2/plan.Rate*float64(time.Second)))
 	}
-	if _, err := send(ctx, plan); err != nil {
+	if _, err := send(ctx, warm); err != nil {
 		return measurement{}, err
 	}
 	begin, err := r.read()
 	if err != nil {
 		return measurement{}, err
 	}
-	plan.For = d
 	result, err := send(ctx, plan)
 	if err != nil {
 		return measurement{}, err

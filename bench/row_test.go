@@ -58,21 +58,18 @@ func TestRow_MeasuresAgainWithoutAllCopies(t *testing.T) {
 	}
 }
 
-func TestRow_GoesDownFromSaturation(t *testing.T) {
+func TestRow_RestsLongerWhenCopiesAreMissing(t *testing.T) {
 	r, steady := &row{scenario: mirrored.at(saturated)}, &row{scenario: mirrored.at(2000)}
-	for i, want := range []float64{8000, 6400} {
-		rate := 10000.0
-		if i > 0 {
-			rate = r.pacing(0)
+	for _, want := range []time.Duration{minRest, 2 * minRest, 4 * minRest} {
+		p, q := r.plan(time.Millisecond, 0), steady.plan(time.Millisecond, 0)
+		if p.Burst != burst || p.Rest != want || p.Rate != 0 || p.For < want || q.Burst != 0 || q.Rate != 2000 || r.failure != nil {
+			t.Errorf("rests %v, want %v: %+v, %+v", p.Rest, want, p, q)
 		}
-		r.spoil(measurement{rate: rate, copied: 0.5})
-		steady.spoil(measurement{rate: 2000, copied: 0.5})
-		if r.pacing(0) != want || steady.pacing(0) != 2000 || r.failure != nil {
-			t.Errorf("goes on at %v and %v, want %v and 2000; %v", r.pacing(0), steady.pacing(0), want, r.failure)
-		}
+		r.spoil(measurement{copied: 0.5})
+		steady.spoil(measurement{copied: 0.5})
 	}
 	for range maxSpoilt {
-		r.spoil(measurement{rate: r.pacing(0), copied: 0.5})
+		r.spoil(measurement{copied: 0.5})
 	}
 	if r.failure == nil {
 		t.Error("it goes on for ever")
@@ -92,13 +89,16 @@ func TestRow_RefusesToMeasure(t *testing.T) {
 	}
 }
 
-func TestRow_Pacing(t *testing.T) {
-	for want, r := range map[float64]*row{
-		0: {scenario: plain.at(saturated)}, 2000: {scenario: plain.at(2000)}, 4500: {scenario: plain.at(half)}, 70: {scenario: plain, offered: 70},
-	} {
-		if got := r.pacing(9000); got != want {
-			t.Errorf("%s: %v, want %v", r.pace(), got, want)
+func TestRow_Plan(t *testing.T) {
+	for want, s := range map[float64]scenario{0: plain.at(saturated), 2000: plain.at(2000), 4500: plain.at(half)} {
+		r := &row{scenario: s}
+		if got := r.plan(time.Second, 9000); got.Rate != want || got.Burst != 0 || got.For != time.Second {
+			t.Errorf("%s: %+v, want a rate of %v", s.pace(), got, want)
 		}
+	}
+	slow := &row{scenario: plain.of(huge).at(hugeRate)}
+	if got := slow.plan(time.Second, 0); got.Count() != minRequests {
+		t.Errorf("%d requests, want %d", got.Count(), minRequests)
 	}
 }
 

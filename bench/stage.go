@@ -94,8 +94,7 @@ func (s *stage) target(ctx context.Context, x scenario) (target, error) {
 		}
 		return outside(s.nginx.Addresses[server], x, s.nginx.Process), nil
 	}
-	t, err := s.endpoint(ctx, x)
-	return t, err
+	return s.endpoint(ctx, x)
 }
 
 // outside is a target that is not Gnomon.

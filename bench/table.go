@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"gnomon/bench/internal/quantile"
@@ -29,14 +30,12 @@ func column[T any](rounds []measurement, f func(measurement) T) []T {
 func printRows(to io.Writer, rows []*row) {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tpace\tbody\tconnections\tµs CPU/request\trounds\tanswered/s\tcopied\tp50 µs\tp99 µs\t")
-	pace := ""
+	var last *row
 	for _, r := range rows {
-		if now := r.pace() + r.size() + fmt.Sprint(r.callers); now != pace && pace != "" {
-			fmt.Fprintln(w, "\t\t\t\t\t\t\t\t\t\t")
-			pace = now
-		} else {
-			pace = now
+		if last != nil && (r.rate != last.rate || r.body != last.body || r.callers != last.callers) {
+			fmt.Fprintln(w, strings.Repeat("\t", 10))
 		}
+		last = r
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", r, r.pace(), r.size(), r.callers, r.numbers())
 	}
 	w.Flush()
@@ -69,9 +68,9 @@ func printRemarks(to io.Writer, rows []*row) {
 		switch {
 		case r.failure != nil:
 			fmt.Fprintf(to, "%s, %s: not measured: %v.\n", r, r.pace(), r.failure)
-		case r.offered > 0:
-			fmt.Fprintf(to, "%s, saturated: in %d rounds more was answered than the shadow took copies of; it went on at %.0f requests/s, where it took them.\n",
-				r, r.spoilt, r.offered)
+		case r.rest > 0:
+			fmt.Fprintf(to, "%s, saturated: in bursts of %d requests with %v between them for the copies, which production does not wait for.\n",
+				r, burst, r.rest)
 		case r.spoilt > 0:
 			fmt.Fprintf(to, "%s, %s: %d rounds were done again, since the shadow did not take its copies.\n", r, r.pace(), r.spoilt)
 		}

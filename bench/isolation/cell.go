@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -58,50 +57,25 @@ func every() []cell {
 // choose takes the cells that one of the patterns fits, each of which must fit some.
 func choose(patterns string) ([]cell, error) {
 	chosen := make(map[string]bool)
-	for pattern := range strings.SplitSeq(outerCommas(patterns), "\n") {
-		fits := 0
-		for _, p := range alternatives(pattern) {
-			for _, c := range every() {
-				ok, err := path.Match(p, c.String())
-				if err != nil {
-					return nil, fmt.Errorf("cells %q: %w", pattern, err)
-				}
-				if ok {
-					chosen[c.String()] = true
-					fits++
-				}
+	for pattern := range strings.SplitSeq(patterns, ",") {
+		fits := false
+		for _, c := range every() {
+			ok, err := path.Match(pattern, c.String())
+			if err != nil {
+				return nil, fmt.Errorf("cells %q: %w", pattern, err)
+			}
+			if ok {
+				chosen[c.String()], fits = true, true
 			}
 		}
-		if fits == 0 {
+		if !fits {
 			return nil, fmt.Errorf("no cell fits %q; cells are like hang/1KB/100", pattern)
 		}
 	}
 	return slices.DeleteFunc(every(), func(c cell) bool { return !chosen[c.String()] }), nil
 }
 
-var braces = regexp.MustCompile(`\{([^{}]*)\}`)
-
-// outerCommas puts a line break in place of the commas outside of braces.
-func outerCommas(patterns string) string {
-	const inner = "\x00"
-	hidden := braces.ReplaceAllStringFunc(patterns, func(s string) string { return strings.ReplaceAll(s, ",", inner) })
-	return strings.ReplaceAll(strings.ReplaceAll(hidden, ",", "\n"), inner, ",")
-}
-
-// alternatives writes {a,b} out.
-func alternatives(pattern string) []string {
-	at := braces.FindStringSubmatchIndex(pattern)
-	if at == nil {
-		return []string{pattern}
-	}
-	var all []string
-	for word := range strings.SplitSeq(pattern[at[2]:at[3]], ",") {
-		all = append(all, alternatives(pattern[:at[0]]+word+pattern[at[1]:])...)
-	}
-	return all
-}
-
-// rate is how many requests of the size come in a second.
+// rateOf is how many requests of the size come in a second.
 func (o options) rateOf(s size) float64 { return o.rate * s.share }
 
 // round is how long a round of the size takes.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -52,13 +53,27 @@ func TestJudge(t *testing.T) {
 		r    result
 		want string // a part of the reason; "": it passes
 	}{
-		"equal":                    {with(1, nil), ""},
-		"20 % slower":              {with(1.2, nil), "p99"},
-		"5 % slower":               {with(1.05, nil), ""},
+		"equal":       {with(1, nil), ""},
+		"20 % slower": {with(1.2, nil), "p99"},
+		"5 % slower":  {with(1.05, nil), ""},
+		"too few to tell": {with(2, func(r *result) {
+			for i := range r.rounds {
+				r.rounds[i].Of = r.rounds[i].Of[:20]
+			}
+		}), ""},
+		"a body more": {with(1, func(r *result) {
+			r.size = sizes[2]
+			holding(50*mb, 50*mb, 50*mb, 65*mb, 65*mb)(r)
+		}), ""},
+		"many bodies more": {with(1, func(r *result) {
+			r.size = sizes[2]
+			holding(50*mb, 50*mb, 50*mb, 75*mb, 75*mb)(r)
+		}), "memory"},
 		"faster":                   {with(0.5, nil), ""},
 		"the machine's doing":      {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
 		"one request failed":       {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},
 		"one answer is another's":  {with(1, func(r *result) { r.wrong = 1 }), "1 answers"},
+		"not measured":             {result{cell: none(sizes[0]), broken: errors.New("no endpoint")}, "could not be measured: no endpoint"},
 		"accounting":               {with(1, func(r *result) { r.sums = errors.New("the buckets add up to 7") }), "add up to 7"},
 		"memory is flat":           {with(1, holding(50*mb, 50*mb, 51*mb, 50*mb, 52*mb)), ""},
 		"memory grows":             {with(1, holding(50*mb, 60*mb, 70*mb, 80*mb, 90*mb)), "memory grew from 70.0 MB to 80.0 MB"},
@@ -87,6 +102,29 @@ func TestTooSlow_KnowsWhatHarmsNobody(t *testing.T) {
 	} {
 		if got := tooSlow(quantile.Ratio{Of: tc.of, Beside: tc.beside, Lower: 2}); got != tc.want {
 			t.Errorf("%v beside %v: %v", tc.of, tc.beside, got)
+		}
+	}
+}
+
+func TestPrintResults(t *testing.T) {
+	good, broken := resultOf(1), result{cell: none(sizes[0]), broken: errors.New("no endpoint")}
+	holding(50e6, 50e6, 51e6, 50e6, 52e6)(&good)
+	for _, tc := range []struct {
+		results []result
+		passed  bool
+		want    []string
+	}{
+		{[]result{good}, true, []string{"slow/1KB/100", "51.0 → 50.0", "pass", "mirrored 1"}},
+		{[]result{good, broken}, false, []string{"none/1KB/0", "FAIL", "none/1KB/0: it could not be measured: no endpoint."}},
+	} {
+		var out bytes.Buffer
+		if passed := printResults(&out, tc.results); passed != tc.passed {
+			t.Errorf("passed is %t:\n%s", passed, &out)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("there is no %q:\n%s", want, &out)
+			}
 		}
 	}
 }

@@ -38,14 +38,14 @@ type options struct {
 
 // What is run with -quick: the shadows that have something of everybody's to exhaust, in cells of a few seconds.
 const (
-	quickCells    = "healthy/1KB/100,{hang,endless,dies,eat-memory,flood-log}/1KB/100,hang/100KB/100"
+	quickCells    = "healthy/1KB/100,hang/1KB/100,endless/1KB/100,dies/1KB/100,eat-memory/1KB/100,flood-log/1KB/100,hang/100KB/100"
 	quickRequests = 8000
 )
 
 func main() {
 	var o options
 	quick := flag.Bool("quick", false, "a few cells of 8,000 requests in about three minutes, without nginx")
-	flag.StringVar(&o.cells, "cells", "*/*/*", "cells, as shadow/body/sampling with * and {a,b}, separated by commas")
+	flag.StringVar(&o.cells, "cells", "*/*/*", "cells, as shadow/body/sampling, with * for any, separated by commas")
 	flag.IntVar(&o.requests, "requests", 20000, "requests of a cell")
 	flag.IntVar(&o.huge, "requests-5mb", 300, "requests of a cell of 5 MB")
 	flag.Float64Var(&o.rate, "rate", 1000, "requests per second of 1 KB; of 100 KB come half, of 5 MB a hundredth")

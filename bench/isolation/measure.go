@@ -23,8 +23,8 @@ type result struct {
 	example error              // one of what failed
 	vitals  [][]testbed.Vitals // of each round
 	account testbed.Account
-	sent    int64
 	sums    error   // where the accounting is not as it must be
+	broken  error   // why there are no more rounds
 	busy    float64 // share of the machine's processors that generator and models used
 }
 
@@ -120,23 +120,36 @@ func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *su
 		}
 		baseline.rounds = append(baseline.rounds, quantile.Round{Of: beside, Beside: beside})
 		for _, s := range subjects {
-			of, err := s.round(ctx)
-			if err != nil {
+			if err := s.roundBeside(ctx, beside); err != nil {
 				return nil, err
 			}
-			s.rounds = append(s.rounds, quantile.Round{Of: of, Beside: beside})
 		}
 		slices.Reverse(subjects)
 	}
+	slices.SortFunc(subjects, func(a, b *subject) int { return slices.Index(cells, a.cell) - slices.Index(cells, b.cell) })
 	var results []result
-	for _, c := range cells {
-		for _, s := range subjects {
-			if s.cell == c {
-				results = append(results, s.result)
-			}
-		}
+	for _, s := range subjects {
+		results = append(results, s.result)
 	}
 	return results, nil
+}
+
+// roundBeside adds a round. A cell in which one cannot be measured has failed, and is left alone; the others go on.
+func (s *subject) roundBeside(ctx context.Context, beside []quantile.Sample) error {
+	if s.broken != nil {
+		return nil
+	}
+	of, err := s.round(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		s.broken = err
+		s.bed.StopGnomon(s.server) // and with it a shadow that may do harm to the others
+		return nil
+	}
+	s.rounds = append(s.rounds, quantile.Round{Of: of, Beside: beside})
+	return nil
 }
 
 // round begins an experiment with the cell's shadow, sends a round's requests, and ends it: a shadow may do harm to others
@@ -186,7 +199,6 @@ func (s *subject) settle(ctx context.Context, x testbed.Experiment, sent int) er
 	case a.Requests() != int64(sent):
 		s.sums = fmt.Errorf("%d requests were sent, and %d accounted for", sent, a.Requests())
 	}
-	s.sent += int64(sent)
 	s.account.Add(a)
 	return nil
 }

@@ -24,7 +24,10 @@ func printHead(to io.Writer, o options, cells []cell) {
 			n := int(o.rateOf(s)*o.round(s).Seconds()) * o.rounds
 			fmt.Fprintf(to, "%s: %g requests/s, %d in each cell", s.name, o.rateOf(s), n)
 			if s.huge {
-				fmt.Fprint(to, ", few, so that p99.9 is the longest of all")
+				fmt.Fprint(to, ", which are few: p99.9 is the longest of all")
+			}
+			if n < minJudged {
+				fmt.Fprint(to, "; too few to judge latencies by")
 			}
 			fmt.Fprintln(to, ".")
 		}
@@ -35,7 +38,7 @@ func printHead(to io.Writer, o options, cells []cell) {
 // printResults reports whether all cells pass.
 func printResults(to io.Writer, results []result) bool {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tsurely over\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
+	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tat least\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
 	passed := true
 	for _, r := range results {
 		word := "pass"
@@ -56,6 +59,9 @@ func printResults(to io.Writer, results []result) bool {
 
 // latencies are cells in ms.
 func (r result) latencies() string {
+	if len(r.rounds) == 0 {
+		return strings.Repeat("\t", 4)
+	}
 	var all []time.Duration
 	for _, round := range r.rounds {
 		for _, s := range round.Of {
@@ -68,7 +74,7 @@ func (r result) latencies() string {
 		return cells + "\t\t"
 	}
 	ratio, note := r.ratio(), ""
-	if r.shadow.Machine {
+	if !r.judged() {
 		note = " *"
 	}
 	return fmt.Sprintf("%s\t%.2f%s\t%.2f", cells, ratio.Value(), note, ratio.Lower)
@@ -95,5 +101,6 @@ func printRemarks(to io.Writer, results []result) {
 			fmt.Fprintf(to, "%s: generator and models used %.0f %% of the processors.\n", r, 100*r.busy)
 		}
 	}
-	fmt.Fprintln(to, "* A shadow that takes processors, as it should or as it likes: latencies measure the machine, and are not judged.")
+	fmt.Fprintf(to, "A p99 is that many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
+	fmt.Fprintln(to, "* Not judged. A shadow that takes processors, as it should or as it likes, measures the machine; and few requests have no p99.")
 }

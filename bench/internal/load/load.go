@@ -29,6 +29,8 @@ type Plan struct {
 	Callers  int           // connections, each with one request at a time
 	Rate     float64       // requests per second; 0: a closed loop
 	For      time.Duration // how long requests are sent
+	Burst    int           // a closed loop rests behind so many requests; 0: never
+	Rest     time.Duration // so long
 	Limit    time.Duration // a request not answered so long after it was due has failed; 0: 10 s
 }
 

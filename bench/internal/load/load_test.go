@@ -94,6 +94,20 @@ func TestSend_ClosedLoop(t *testing.T) {
 	}
 }
 
+func TestSend_RestsBetweenBursts(t *testing.T) {
+	address := answering(t, func(string) string { return ok })
+	p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 2, For: 50 * time.Millisecond, Burst: 3, Rest: 10 * time.Millisecond}
+	r, err := p.Send(t.Context())
+	if err != nil || r.Err() != nil || len(r.Samples) < 3 || len(r.Samples) > 18 {
+		t.Fatalf("%d requests, %v, %v", len(r.Samples), err, r.Err())
+	}
+	for at := 3; at < len(r.Samples); at += 3 {
+		if rest := r.Samples[at].Due - r.Samples[at-1].Due; rest < p.Rest {
+			t.Errorf("%v between requests %d and %d", rest, at-1, at)
+		}
+	}
+}
+
 func TestSend_CountsFailures(t *testing.T) {
 	address := answering(t, func(first string) string {
 		switch {

@@ -3,7 +3,7 @@ package load
 import (
 	"context"
 	"runtime"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,12 +15,20 @@ type turn struct {
 	due time.Time
 }
 
-// closed has a turn whenever it is asked for one, until the time is over.
+// closed has a turn whenever it is asked for one, until the time is over. Who asks in a rest waits for its end.
 func (p Plan) closed(begin time.Time) func() (turn, bool) {
-	var count atomic.Int64
+	var mu sync.Mutex
+	count := 0
 	return func() (turn, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.Burst > 0 && count > 0 && count%p.Burst == 0 {
+			time.Sleep(p.Rest)
+		}
 		now := time.Now()
-		return turn{at: int(count.Add(1) - 1), due: now}, now.Sub(begin) < p.For
+		t := turn{at: count, due: now}
+		count++
+		return t, now.Sub(begin) < p.For
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A Shadow is a way in which a shadow behaves.
@@ -48,8 +49,9 @@ func FaultyShadows() []Shadow {
 }
 
 // spareMemory is what a shadow may take that is to take all: a multiple of what its instance type allows, which ends it, but
-// on a small machine no more than the machine can spare, since the rest of it is to live on.
-func spareMemory() int64 {
+// on a small machine no more than it can spare, since the rest of it is to live on. It is asked for once, so that a shadow is
+// always the same one.
+var spareMemory = sync.OnceValue(func() int64 {
 	const most, unknown = 16 << 30, 1 << 30
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -64,4 +66,4 @@ func spareMemory() int64 {
 		}
 	}
 	return unknown
-}
+})
