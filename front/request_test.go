@@ -229,10 +229,15 @@ func FuzzServe(f *testing.F) {
 				t.Fatalf("to %q comes half an answer: %v", raw, err)
 			}
 		}
+		c.Close()
+		eventually(t, "the server has dealt with it", func() bool { return s.Connections() == 0 })
 		std := bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\r\n"))))
 		for len(seen) > 0 {
 			got := <-seen
 			r, err := http.ReadRequest(std)
+			if err != nil && strings.HasPrefix(err.Error(), "parse ") {
+				return // it takes the target apart; here that is for the runtime
+			}
 			if err != nil {
 				t.Fatalf("net/http does not see %s in %q: %v", got, raw, err)
 			}
