@@ -3,11 +3,13 @@ package front_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,11 +224,14 @@ func FuzzServe(f *testing.F) {
 				break
 			}
 			resp, err := http.ReadResponse(br, nil)
-			if err != nil {
-				t.Fatalf("to %q comes no HTTP: %v", raw, err)
+			if err == nil {
+				_, err = io.ReadAll(resp.Body)
 			}
-			if _, err := io.ReadAll(resp.Body); err != nil {
-				t.Fatalf("to %q comes half an answer: %v", raw, err)
+			if errors.Is(err, syscall.ECONNRESET) {
+				break // net/http does not wait for what comes behind the request that it closes after
+			}
+			if err != nil {
+				t.Fatalf("to %q comes no whole answer: %v", raw, err)
 			}
 		}
 		c.Close()
