@@ -34,6 +34,7 @@ type Loop struct {
 	vec        [MaxParts]unix.Iovec
 
 	memory  memory
+	turns   uint64
 	timers  timers
 	alarm   int64 // when the epoll file's deadline is; 0: none
 	base    time.Time
@@ -86,6 +87,9 @@ func (l *Loop) control(f func(epoll int) error) error {
 // Index is the loop's place in its group.
 func (l *Loop) Index() int { return l.index }
 
+// Turn numbers the loop's turns: between two of them it has looked for new events.
+func (l *Loop) Turn() uint64 { return l.turns }
+
 // Scratch is memory that whoever is called by the loop may use until it returns. [Conn.Read] does not use it by itself.
 func (l *Loop) Scratch() []byte { return l.scratch }
 
@@ -134,6 +138,7 @@ func (l *Loop) run(ctx context.Context) error {
 // there is more.
 func (l *Loop) turn(epoll uintptr) bool {
 	for !l.ending {
+		l.turns++
 		n := pollNow(int(epoll), l.events[:])
 		for _, e := range l.events[:n] {
 			l.dispatch(e)

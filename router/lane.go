@@ -14,6 +14,21 @@ type lane struct {
 	copies []*copied // to be used again
 	fields []byte    // of the answer that is being made
 	frame  framer
+
+	turn    uint64 // of the loop, in which
+	shadows int    // so many bytes of shadows' answers were read
+}
+
+// shadowsPerTurn is how much of shadows' answers a lane reads before it looks after production again. It takes some tens
+// of microseconds.
+const shadowsPerTurn = 256 << 10
+
+// mayReadShadow reports whether more of a shadow's answer may be read in this turn.
+func (l *lane) mayReadShadow() bool {
+	if turn := l.loop.Turn(); turn != l.turn {
+		l.turn, l.shadows = turn, 0
+	}
+	return l.shadows < shadowsPerTurn
 }
 
 // maxSpare is how many exchanges wait for their next request.

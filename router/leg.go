@@ -28,6 +28,7 @@ type leg struct {
 	deadline time.Time // that someone else has set; zero: none
 	limit    int64     // of the answer's body
 	whole    bool      // the answer is kept in one piece instead of being handed over in parts
+	shadow   bool      // it can wait for production's
 
 	out      [3][]byte // what is still to be written
 	in       incoming
@@ -120,7 +121,7 @@ const maxReads = 4
 // read takes what has come, until there is nothing more or the leg has ended.
 func (g *leg) read() {
 	for reads := 0; ; reads++ {
-		if reads == maxReads {
+		if reads == maxReads || g.shadow && !g.pool.lane.mayReadShadow() {
 			g.pool.lane.loop.Later(g.link.readLater)
 			return
 		}
@@ -135,6 +136,9 @@ func (g *leg) read() {
 		case n == 0:
 			g.closed()
 			return
+		}
+		if g.shadow {
+			g.pool.lane.shadows += n
 		}
 		switch state := g.in.take(into[:n], g.work); state {
 		case answerWhole:

@@ -270,7 +270,7 @@ type copied struct {
 
 func (c *copied) start() {
 	o, g := &c.queue.mirror.router.opts, &c.leg
-	g.x, g.pool = c.x, c.queue.pool
+	g.x, g.pool, g.shadow = c.x, c.queue.pool, true
 	g.timeout, g.limit, g.deadline = o.ShadowTimeout, int64(o.MaxShadowAnswer), c.queue.until
 	if c.x.stream {
 		g.timeout = o.StreamTimeout
