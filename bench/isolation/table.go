@@ -38,7 +38,7 @@ func printHead(to io.Writer, o options, cells []cell) {
 // printResults reports whether all cells pass.
 func printResults(to io.Writer, results []result) bool {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\tat least\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
+	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\trounds\tat least\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
 	passed := true
 	for _, r := range results {
 		word := "pass"
@@ -60,24 +60,43 @@ func printResults(to io.Writer, results []result) bool {
 // latencies are cells in ms.
 func (r result) latencies() string {
 	if len(r.rounds) == 0 {
-		return strings.Repeat("\t", 4)
+		return strings.Repeat("\t", 5)
 	}
-	var all []time.Duration
+	var own [][]quantile.Sample
 	for _, round := range r.rounds {
-		for _, s := range round.Of {
-			all = append(all, s.Took)
-		}
+		own = append(own, round.Of)
 	}
-	slices.Sort(all)
-	cells := quantiles(all)
+	cells := quantiles(sorted(own...))
 	if r.sampling == 0 {
-		return cells + "\t\t"
+		return cells + "\t\t\t"
 	}
 	ratio, note := r.ratio(), ""
 	if !r.judged() {
 		note = " *"
 	}
-	return fmt.Sprintf("%s\t%.2f%s\t%.2f", cells, ratio.Value(), note, ratio.Lower)
+	least, most := r.spread()
+	return fmt.Sprintf("%s\t%.2f%s\t%.2f–%.2f\t%.2f", cells, ratio.Value(), note, least, most, ratio.Lower)
+}
+
+// spread is how far apart the ratios of single rounds lie.
+func (r result) spread() (least, most float64) {
+	var all []float64
+	for _, round := range r.rounds {
+		all = append(all, float64(quantile.Of(sorted(round.Of), 0.99))/float64(quantile.Of(sorted(round.Beside), 0.99)))
+	}
+	return slices.Min(all), slices.Max(all)
+}
+
+// sorted are the latencies, the least first.
+func sorted(samples ...[]quantile.Sample) []time.Duration {
+	var all []time.Duration
+	for _, list := range samples {
+		for _, s := range list {
+			all = append(all, s.Took)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func quantiles(sorted []time.Duration) string {
