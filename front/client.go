@@ -31,6 +31,7 @@ type client struct {
 	message message // what of it has come, if that was not all at once
 	charged int64   // to the budget
 	last    bool    // the connection is closed after the answer
+	bare    bool    // the answer has no body: the request is a HEAD
 
 	out    []byte // of the answer, what the client has not taken yet
 	source interface {
@@ -176,6 +177,7 @@ func (c *client) consume(data []byte) {
 // begin begins a request whose head of n bytes is there.
 func (c *client) begin(data []byte, n int) {
 	newID(&c.id)
+	c.bare = string(c.head.Method) == "HEAD"
 	length := c.head.Length
 	if length >= 0 && int64(len(data)-n) >= length && length <= smallBody && length <= int64(c.maxBody()) {
 		end := n + int(length)
@@ -296,6 +298,9 @@ func (c *client) write(status int, fields, body []byte) {
 	l.head = appendLength(l.head, len(body))
 	l.head = append(c.appendConnection(l.head), "\r\n"...)
 	c.state = stateWrite
+	if c.bare {
+		body = nil // its length has been told
+	}
 	n, err := c.conn.Write(l.head, body)
 	switch {
 	case err != nil:
@@ -354,15 +359,19 @@ func (c *client) flush() {
 // written ends a request whose answer the client has.
 func (c *client) written() {
 	c.settle()
-	if c.discard > 0 {
+	switch {
+	case c.discard > 0:
 		c.beginLingering()
 		return
-	}
-	if c.last {
+	case c.last && (len(c.in) > 0 || !c.conn.Quiet()): // the client sends ahead
+		c.discard = lingeringBytes
+		c.beginLingering()
+		return
+	case c.last:
 		c.close()
 		return
 	}
-	c.state = stateHead
+	c.state, c.bare = stateHead, false
 	c.conn.Expire(time.Now().Add(c.lane.server.opts.IdleTimeout))
 	c.advance()
 }
@@ -378,7 +387,7 @@ func (c *client) refuse(f fault) {
 }
 
 func (c *client) beginLingering() {
-	c.state = stateLinger
+	c.state, c.in = stateLinger, nil
 	if c.conn.CloseWrite() != nil {
 		c.close()
 		return

@@ -34,6 +34,7 @@ func (c *client) hand(head, body []byte) {
 // something that has happened: the client has been told to continue.
 func replay(head, body []byte, chunked bool) *bytes.Buffer {
 	b := bytes.NewBuffer(make([]byte, 0, len(head)+len(body)+256))
+	head = bytes.TrimPrefix(head, lineEnd) // an empty line before a request is forgiven here, but not there
 	for line := range bytes.Lines(head) {
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		if !http1.EqualFold(name, "expect") {

@@ -263,3 +263,27 @@ func FuzzServe(f *testing.F) {
 		}
 	})
 }
+
+func TestServe_AnswersHEADWithoutABody(t *testing.T) {
+	s := serve(t, front.Options{Runtime: later})
+	c := s.dial(t)
+	io.WriteString(c, "HEAD /endpoints/a HTTP/1.1\r\nHost: a\r\n\r\nPOST /endpoints/b HTTP/1.1\r\nHost: a\r\n\r\n")
+	br := bufio.NewReader(c)
+	for _, method := range []string{"HEAD", "POST"} {
+		resp, err := http.ReadResponse(br, &http.Request{Method: method})
+		if err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		if want := map[string]string{"POST": "/endpoints/b "}[method]; err != nil || string(b) != want || resp.ContentLength != int64(len("/endpoints/b ")) {
+			t.Errorf("%s: %q of %d, %v", method, b, resp.ContentLength, err)
+		}
+	}
+}
+
+func TestServe_ForgivesAnEmptyLineBeforeAControlRequest(t *testing.T) {
+	s := serve(t, front.Options{})
+	if status, body, _, _ := s.send(t, "\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\n"); status != 200 || body != `control GET /x "" <nil>` {
+		t.Errorf("%d %q", status, body)
+	}
+}
