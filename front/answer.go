@@ -9,31 +9,33 @@ import (
 
 // A fault is an error as AWS's clients understand it.
 type fault struct {
+	why     reason
 	status  int
 	name    string
 	message string
 }
 
 var (
-	tooManyConnections = fault{503, "ServiceUnavailable", "There are too many connections."}
-	headerTooLarge     = fault{431, "MalformedHttpRequestException", "The request header is too large."}
-	overBudget         = fault{503, "ServiceUnavailable", "Too much is being received at once. Please try again."}
-	timedOut           = fault{408, "RequestTimeoutException", "The request was not received in time."}
+	tooManyConnections = fault{byConnections, 503, "ServiceUnavailable", "There are too many connections."}
+	headerTooLarge     = fault{byHeader, 431, "MalformedHttpRequestException", "The request header is too large."}
+	overBudget         = fault{byBodyBudget, 503, "ServiceUnavailable", "Too much is being received at once. Please try again."}
+	timedOut           = fault{byTimeout, 408, "RequestTimeoutException", "The request was not received in time."}
+	panicked           = fault{byPanic, 500, "InternalFailure", ""}
 )
 
 // tooLarge distinguishes the two planes.
 func (c *client) tooLarge() fault {
 	o := &c.lane.server.opts
 	if c.isRuntime() {
-		return fault{400, "ValidationError", fmt.Sprintf("1 validation error detected: Value at 'body' failed to satisfy constraint: "+
+		return fault{byBody, 400, "ValidationError", fmt.Sprintf("1 validation error detected: Value at 'body' failed to satisfy constraint: "+
 			"Member must have length less than or equal to %d", o.MaxRuntimeBody)}
 	}
-	return fault{413, "RequestEntityTooLargeException", fmt.Sprintf("The request body is larger than %d bytes.", o.MaxControlBody)}
+	return fault{byBody, 413, "RequestEntityTooLargeException", fmt.Sprintf("The request body is larger than %d bytes.", o.MaxControlBody)}
 }
 
 // malformed refuses what can be read in more than one way, or in none.
 func malformed(err error) fault {
-	return fault{400, "MalformedHttpRequestException", "The request is not valid HTTP: " + err.Error() + "."}
+	return fault{byShape, 400, "MalformedHttpRequestException", "The request is not valid HTTP: " + err.Error() + "."}
 }
 
 func (f fault) fields() []byte {

@@ -242,7 +242,7 @@ func (c *client) charge(n int64) bool {
 	if more <= 0 {
 		return true
 	}
-	if !c.lane.server.budget.take(more) {
+	if !c.lane.server.bodies.Take(more) {
 		return false
 	}
 	c.charged += more
@@ -252,7 +252,7 @@ func (c *client) charge(n int64) bool {
 // settle ends what a request holds.
 func (c *client) settle() {
 	if c.charged > 0 {
-		c.lane.server.budget.give(c.charged)
+		c.lane.server.bodies.Give(c.charged)
 		c.charged = 0
 	}
 	c.message = message{}
@@ -279,7 +279,7 @@ func (c *client) contain() {
 			c.leave()
 			return
 		}
-		c.refuse(fault{500, "InternalFailure", ""})
+		c.refuse(panicked)
 	}
 }
 
@@ -381,6 +381,7 @@ func (c *client) refuse(f fault) {
 	if c.state == stateHead {
 		newID(&c.id)
 	}
+	c.lane.server.refused[f.why].Add(1)
 	c.in, c.partial, c.message = nil, false, message{}
 	c.last, c.discard = true, lingeringBytes
 	c.write(f.status, f.fields(), f.json())

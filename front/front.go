@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"gnomon/http1"
+	"gnomon/internal/budget"
 	"gnomon/reactor"
 
 	"golang.org/x/sys/unix"
@@ -102,14 +103,15 @@ type Server struct {
 	handoff *handoff
 	handing sync.WaitGroup // connections that wait for net/http to take them
 
-	open   atomic.Int64
-	budget budget
+	open    atomic.Int64
+	bodies  *budget.Budget
+	refused [reasons]atomic.Int64
 }
 
 // New returns a server that has not started.
 func New(opts Options) *Server {
 	opts = opts.withDefaults()
-	s := &Server{opts: opts, budget: budget{limit: opts.BodyBudget}}
+	s := &Server{opts: opts, bodies: budget.New(opts.BodyBudget)}
 	for _, l := range opts.Loops.Loops() {
 		s.lanes = append(s.lanes, &lane{server: s, loop: l, clients: make(map[*client]struct{})})
 	}
@@ -161,6 +163,7 @@ func (s *Server) accept(from *reactor.Listener) error {
 			time.Sleep(50 * time.Millisecond)
 		case s.open.Add(1) > int64(s.opts.MaxConnections):
 			s.open.Add(-1)
+			s.refused[tooManyConnections.why].Add(1)
 			refuse(fd)
 		default:
 			l := s.lanes[s.opts.Loops.Next().Index()]
@@ -219,9 +222,3 @@ func (s *Server) onLoops(f func(*lane) int) int {
 	}
 	return sum
 }
-
-// Connections is the number of client connections that are open.
-func (s *Server) Connections() int { return int(s.open.Load()) }
-
-// BodyBytes is how much of the BodyBudget is in use.
-func (s *Server) BodyBytes() int64 { return s.budget.used.Load() }

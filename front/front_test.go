@@ -307,7 +307,7 @@ func TestServe_ReadsNothingBehindARefusedRequest(t *testing.T) {
 func TestServe_DrainsUnusedConnections(t *testing.T) {
 	s := serve(t, front.Options{HeaderTimeout: time.Hour})
 	s.dial(t)
-	eventually(t, "the connection is open", func() bool { return s.Connections() == 1 })
+	eventually(t, "the connection is open", func() bool { return s.Stats().Connections == 1 })
 	s.stop()
 	if err := <-s.ended; err != nil {
 		t.Errorf("ended with %v", err)

@@ -87,7 +87,7 @@ func (c *handed) Close() error {
 
 func (c *handed) release() {
 	if c.closed.CompareAndSwap(false, true) {
-		c.server.budget.give(c.charged)
+		c.server.bodies.Give(c.charged)
 		c.server.open.Add(-1)
 	}
 }
@@ -147,13 +147,14 @@ func (s *Server) contained(next http.Handler) http.Handler {
 			if err, ok := v.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 				s.opts.Log.Error("handler panicked", "request", string(id[:]), "panic", v, "stack", string(debug.Stack()))
 			}
+			s.refused[panicked.why].Add(1)
 			if watched.began {
 				panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
 			}
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("x-amzn-errortype", "InternalFailure")
 			w.WriteHeader(http.StatusInternalServerError)
-			w.Write(fault{name: "InternalFailure"}.json())
+			w.Write(panicked.json())
 		}()
 		next.ServeHTTP(watched, r)
 	})

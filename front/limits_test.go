@@ -40,6 +40,17 @@ func TestServe_LimitsBodies(t *testing.T) {
 			}
 		})
 	}
+	s.wantRefused(t, map[string]int64{"body": 5, "header": 1})
+}
+
+// wantRefused wants so many requests counted as refused by reason, and none by any other.
+func (s *running) wantRefused(t *testing.T, want map[string]int64) {
+	t.Helper()
+	for reason, n := range s.Stats().Refused {
+		if n != want[reason] {
+			t.Errorf("%d requests were refused for %s, want %d", n, reason, want[reason])
+		}
+	}
 }
 
 func TestServe_LetsARefusedClientFinish(t *testing.T) {
@@ -78,7 +89,8 @@ func TestServe_ChargesAnnouncedBodies(t *testing.T) {
 			t.Errorf("got %d", status)
 		}
 	}
-	if n := s.BodyBytes(); n < 19*mib || n > 25*mib {
+	s.wantRefused(t, map[string]int64{"body_budget": 8})
+	if n := s.Stats().BodyBytes; n < 19*mib || n > 25*mib {
 		t.Errorf("%d bytes are charged", n)
 	}
 	if status, _, _, _ := s.send(t, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"); status != 200 {
@@ -87,7 +99,7 @@ func TestServe_ChargesAnnouncedBodies(t *testing.T) {
 	for _, c := range waiting {
 		c.Close()
 	}
-	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+	eventually(t, "everything is given back", func() bool { return s.Stats().BodyBytes == 0 })
 }
 
 func TestServe_ChargesChunkedBodies(t *testing.T) {
@@ -106,7 +118,7 @@ func TestServe_ChargesChunkedBodies(t *testing.T) {
 	if err != nil || resp.StatusCode != 503 {
 		t.Errorf("got %v, %v", resp, err)
 	}
-	eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+	eventually(t, "everything is given back", func() bool { return s.Stats().BodyBytes == 0 })
 }
 
 func TestServe_GivesChargesBackAfterEachRequest(t *testing.T) {
@@ -119,7 +131,7 @@ func TestServe_GivesChargesBackAfterEachRequest(t *testing.T) {
 			t.Fatalf("got %v, %v", resp, err)
 		}
 		io.Copy(io.Discard, resp.Body)
-		eventually(t, "everything is given back", func() bool { return s.BodyBytes() == 0 })
+		eventually(t, "everything is given back", func() bool { return s.Stats().BodyBytes == 0 })
 	}
 }
 
@@ -136,6 +148,7 @@ func TestServe_TimesOutSlowClients(t *testing.T) {
 			}
 		})
 	}
+	s.wantRefused(t, map[string]int64{"timeout": 3})
 	t.Run("idle", func(t *testing.T) {
 		c := s.dial(t)
 		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -166,8 +179,9 @@ func TestServe_CountsHandedConnectionsToo(t *testing.T) {
 	if b, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 503 || !json.Valid(b) {
 		t.Errorf("got %d %s, %v", resp.StatusCode, b, err)
 	}
+	s.wantRefused(t, map[string]int64{"connections": 1})
 	close(release)
-	eventually(t, "places are free again", func() bool { return s.Connections() == 0 })
+	eventually(t, "places are free again", func() bool { return s.Stats().Connections == 0 })
 }
 
 func TestServe_KeepsNoLargeBodiesWithIdleConnections(t *testing.T) {

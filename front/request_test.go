@@ -111,7 +111,7 @@ func TestServe_AnswersWhoHasFinishedSending(t *testing.T) {
 	if got := answers(t, c, 1); got[0] != "/endpoints/e hi" {
 		t.Errorf("%q", got)
 	}
-	eventually(t, "the connection is closed", func() bool { return s.Connections() == 0 })
+	eventually(t, "the connection is closed", func() bool { return s.Stats().Connections == 0 })
 }
 
 func TestServe_LosesNothingByAClientThatLeaves(t *testing.T) {
@@ -130,7 +130,7 @@ func TestServe_LosesNothingByAClientThatLeaves(t *testing.T) {
 		c.Close()
 	}
 	close(release)
-	eventually(t, "everything is given back", func() bool { return s.Connections() == 0 && s.BodyBytes() == 0 })
+	eventually(t, "everything is given back", func() bool { return s.Stats().Connections == 0 && s.Stats().BodyBytes == 0 })
 }
 
 func TestServe_WritesLargeAnswersWhole(t *testing.T) {
@@ -163,7 +163,7 @@ func TestServe_CutsOffWhoDoesNotRead(t *testing.T) {
 		if status, body, _, _ := s.send(t, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); status != 200 || body != "ok" {
 			t.Fatalf("meanwhile another got %d %q", status, body)
 		}
-		return s.Connections() == 0
+		return s.Stats().Connections == 0
 	})
 }
 
@@ -235,7 +235,7 @@ func FuzzServe(f *testing.F) {
 			}
 		}
 		c.Close()
-		eventually(t, "the server has dealt with it", func() bool { return s.Connections() == 0 })
+		eventually(t, "the server has dealt with it", func() bool { return s.Stats().Connections == 0 })
 		std := bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(raw, []byte("\r\n"))))
 		for len(seen) > 0 {
 			got := <-seen

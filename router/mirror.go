@@ -114,7 +114,7 @@ func (m *mirrorRoute) admit(x *exchange) gnomon.Bucket {
 }
 
 func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
-	q, memory := m.queues[x.lane.loop.Index()], &m.router.memory
+	q, memory := m.queues[x.lane.loop.Index()], m.router.memory
 	switch {
 	case !m.rate.allow(x.began, m.maxRate):
 		return gnomon.BucketRateCapped
@@ -122,7 +122,7 @@ func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
 		return gnomon.BucketStopped
 	case len(q.waiting)-q.first >= q.capacity:
 		return gnomon.BucketQueueFull
-	case !memory.take(x.memory()):
+	case !memory.Take(x.memory()):
 		return gnomon.BucketQueueFull
 	}
 	x.retain()
@@ -237,7 +237,7 @@ func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
 
 // end puts a copy into its bucket.
 func (q *queue) end(x *exchange, b gnomon.Bucket) {
-	q.mirror.router.memory.give(x.memory())
+	q.mirror.router.memory.Give(x.memory())
 	x.release()
 	q.mirror.rec.End(b)
 }

@@ -24,6 +24,7 @@ import (
 
 	"gnomon"
 	"gnomon/http1"
+	"gnomon/internal/budget"
 	"gnomon/reactor"
 )
 
@@ -90,7 +91,7 @@ type Router struct {
 	lanes []*lane // by loop
 	table atomic.Pointer[table]
 
-	memory budget         // of the mirrors
+	memory *budget.Budget // of the mirrors
 	checks sync.WaitGroup // of signatures, beside the loops
 
 	mu        sync.Mutex // publishing, and what only publishing changes
@@ -111,7 +112,7 @@ func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Ro
 	for _, l := range group.Loops() {
 		r.lanes = append(r.lanes, &lane{router: r, loop: l})
 	}
-	r.memory.limit = r.opts.MirrorMemory
+	r.memory = budget.New(r.opts.MirrorMemory)
 	r.table.Store(&table{})
 	return r
 }

@@ -8,9 +8,10 @@ import (
 
 // Stats is what an operator may want to know of a router at one moment.
 type Stats struct {
-	Instances    []InstanceStats
-	Mirrors      []MirrorStats
-	MirrorMemory int64 // bytes of copies
+	Instances       []InstanceStats
+	Mirrors         []MirrorStats
+	MirrorMemory    int64 // bytes of copies that wait or are under way
+	MaxMirrorMemory int64
 }
 
 // InstanceStats is about one instance. One that has left the routes is listed until it is let go of.
@@ -47,7 +48,7 @@ const (
 func (r *Router) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{MirrorMemory: r.memory.used.Load()}
+	s := Stats{MirrorMemory: r.memory.Used(), MaxMirrorMemory: r.memory.Limit()}
 	for key, in := range r.instances {
 		is := InstanceStats{ID: key.id, Address: key.address, InFlight: in.claims(), Retired: in.state.Load()&retired != 0}
 		is.Connections, is.Idle = in.connections()

@@ -36,10 +36,11 @@ var rules = []struct {
 	{"gnomon/access", []string{"gnomon"}},
 	{"gnomon/http1", nil},
 	{"gnomon/reactor", nil},
+	{"gnomon/internal/budget", nil},
 
 	// Rooms know the domain and leaf tools, and never each other.
-	{"gnomon/front", []string{"gnomon/http1", "gnomon/reactor"}},
-	{"gnomon/router", []string{"gnomon", "gnomon/http1", "gnomon/reactor"}},
+	{"gnomon/front", []string{"gnomon/http1", "gnomon/internal/budget", "gnomon/reactor"}},
+	{"gnomon/router", []string{"gnomon", "gnomon/http1", "gnomon/internal/budget", "gnomon/reactor"}},
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
