@@ -8,7 +8,7 @@
 //
 // Usage:
 //
-//	go run ./bench [-quick] [-rounds 5] [-for 1s] [-strict=false] [-nginx PATH] [-gnomon PATH]
+//	go run ./bench [-quick] [-rounds 5] [-for 2s] [-strict=false] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "only the rows that ceilings need")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every row once")
-	flag.DurationVar(&o.duration, "for", time.Second, "how long each measurement takes")
+	flag.DurationVar(&o.duration, "for", 2*time.Second, "how long each measurement takes")
 	flag.BoolVar(&o.strict, "strict", true, "fail if a ceiling is missed or cannot be judged")
 	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; its rows are left out if it is nowhere")
 	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")

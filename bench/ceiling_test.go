@@ -129,7 +129,7 @@ func TestPrintRows(t *testing.T) {
 	failed.failure = errMissed
 	var b bytes.Buffer
 	printRows(&b, []*row{r, failed})
-	for _, want := range []string{mirrored.String(), "20.0", "10.0–30.0", "100.0 %", "in bursts of 500 requests with 50ms", "not measured"} {
+	for _, want := range []string{mirrored.String(), "20.0", "10.0–30.0", "100.0 %", "in bursts of 8000 requests with 400ms", "not measured"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("there is no %q:\n%s", want, &b)
 		}

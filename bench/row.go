@@ -49,10 +49,11 @@ const (
 
 // Production never waits for a shadow, so callers that send as soon as they are answered are faster than the copies are. A
 // saturated row that copies therefore comes in bursts, each of them less than what may wait for the shadow, with rests in
-// which the copies are made: there is always something to do, or nothing at all, and what is done is all of it.
+// which the copies are made: there is always something to do, or nothing at all, and what is done is all of it. Bursts are
+// long, since caches are cold after each rest.
 const (
-	burst   = 500
-	minRest = 50 * time.Millisecond
+	burst   = 8000
+	minRest = 400 * time.Millisecond
 )
 
 // measure adds one round. A round without its copies would look cheap, and is done again, if saturated with longer rests.

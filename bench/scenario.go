@@ -57,6 +57,7 @@ var (
 
 func (s scenario) at(rate int) scenario      { s.rate = rate; return s }
 func (s scenario) of(body int) scenario      { s.body = body; return s }
+func (s scenario) unsigned() scenario        { s.signed = false; return s }
 func (s scenario) from(callers int) scenario { s.callers = callers; return s }
 
 // all are the rows in the order of the table: the reference, then variations that differ from it in one thing.

@@ -22,10 +22,10 @@ type stage struct {
 func newStage(ctx context.Context, bed *testbed.Bed, nginxPath string) (*stage, error) {
 	s := &stage{bed: bed, endpoints: make(map[string]target)}
 	var err error
-	if s.open, err = bed.StartGnomon(ctx, false); err != nil {
+	if s.open, err = bed.StartGnomon(ctx, testbed.Settings{MirrorQueue: 2 * burst}); err != nil {
 		return nil, err
 	}
-	if s.signed, err = bed.StartGnomon(ctx, true); err != nil {
+	if s.signed, err = bed.StartGnomon(ctx, testbed.Settings{Signed: true}); err != nil {
 		return nil, err
 	}
 	if s.model, err = bed.StartModel(ctx); err != nil {

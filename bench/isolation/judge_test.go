@@ -31,11 +31,28 @@ func resultOf(slower float64) result {
 	return r
 }
 
-// holding is what a server held that took so much in each round.
+// holding is what a server held that took so much in each round of 20 s.
 func holding(rounds ...int64) func(*result) {
 	return func(r *result) {
 		for _, memory := range rounds {
-			r.vitals = append(r.vitals, []testbed.Vitals{{Memory: memory}})
+			r.vitals = append(r.vitals, []testbed.Vitals{{Memory: memory}, {At: time.Time{}.Add(20 * time.Second), Memory: memory}})
+		}
+	}
+}
+
+func TestDoubtful(t *testing.T) {
+	slow, well, wrong, both := resultOf(1.5), resultOf(1), resultOf(1), resultOf(1.5)
+	slow.sampling, wrong.wrong, both.wrong = 10, 1, 1
+	all := []result{slow, well, wrong, both}
+	if cells := doubtful(all); len(cells) != 1 || cells[0] != slow.cell {
+		t.Errorf("%v are measured once more, want the one that is only slow", cells)
+	}
+	for _, tc := range []struct {
+		results []result
+		failed  bool
+	}{{all[:2], false}, {all[:3], true}, {all[3:], true}} {
+		if failed(tc.results) != tc.failed {
+			t.Errorf("%v: failed is not %v", tc.results, tc.failed)
 		}
 	}
 }
@@ -69,18 +86,23 @@ func TestJudge(t *testing.T) {
 			r.size = sizes[2]
 			holding(50*mb, 50*mb, 50*mb, 75*mb, 75*mb)(r)
 		}), "memory"},
-		"faster":                   {with(0.5, nil), ""},
-		"the machine's doing":      {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
-		"one request failed":       {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},
-		"one answer is another's":  {with(1, func(r *result) { r.wrong = 1 }), "1 answers"},
-		"not measured":             {result{cell: none(sizes[0]), broken: errors.New("no endpoint")}, "could not be measured: no endpoint"},
-		"accounting":               {with(1, func(r *result) { r.sums = errors.New("the buckets add up to 7") }), "add up to 7"},
-		"memory is flat":           {with(1, holding(50*mb, 50*mb, 51*mb, 50*mb, 52*mb)), ""},
-		"memory grows":             {with(1, holding(50*mb, 60*mb, 70*mb, 80*mb, 90*mb)), "memory grew from 70.0 MB to 80.0 MB"},
-		"memory grows at first":    {with(1, holding(20*mb, 80*mb, 80*mb, 80*mb, 80*mb)), ""},
-		"much memory grows little": {with(1, holding(900*mb, 900*mb, 905*mb, 915*mb, 915*mb)), ""},
-		"memory comes and goes":    {with(1, holding(50*mb, 50*mb, 80*mb, 50*mb, 80*mb)), ""},
-		"memory shrinks":           {with(1, holding(50*mb, 80*mb, 60*mb, 40*mb, 20*mb)), ""},
+		"faster":                    {with(0.5, nil), ""},
+		"the machine's doing":       {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
+		"one request failed":        {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},
+		"one answer is another's":   {with(1, func(r *result) { r.wrong = 1 }), "1 answers"},
+		"not measured":              {result{cell: none(sizes[0]), broken: errors.New("no endpoint")}, "could not be measured: no endpoint"},
+		"accounting":                {with(1, func(r *result) { r.sums = errors.New("the buckets add up to 7") }), "add up to 7"},
+		"memory is flat":            {with(1, holding(50*mb, 50*mb, 51*mb, 50*mb, 52*mb)), ""},
+		"memory grows":              {with(1, holding(50*mb, 60*mb, 70*mb, 80*mb, 90*mb)), "memory grew from 70.0 MB to 80.0 MB"},
+		"memory grows at first":     {with(1, holding(20*mb, 80*mb, 80*mb, 80*mb, 80*mb)), ""},
+		"memory grows for a minute": {with(1, holding(50*mb, 60*mb, 70*mb)), ""},
+		"much memory grows little": {with(1, func(r *result) {
+			r.size = sizes[2]
+			holding(500*mb, 500*mb, 505*mb, 515*mb, 515*mb)(r)
+		}), ""},
+		"more than its limits":  {with(1, holding(50*mb, 110*mb, 50*mb)), "it held 110.0 MB, and its limits allow 105.1 MB"},
+		"memory comes and goes": {with(1, holding(50*mb, 50*mb, 80*mb, 50*mb, 80*mb)), ""},
+		"memory shrinks":        {with(1, holding(50*mb, 80*mb, 60*mb, 40*mb, 20*mb)), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			why := strings.Join(tc.r.judge(), "; ")

@@ -45,7 +45,7 @@ type subject struct {
 const endpoint = "e"
 
 func newSubject(ctx context.Context, bed *testbed.Bed, o options, c cell) (*subject, error) {
-	server, err := bed.StartGnomon(ctx, false)
+	server, err := bed.StartGnomon(ctx, testbed.Settings{})
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (o options) phase() time.Duration {
 
 // soak sends for the whole time, and meanwhile begins and ends experiments.
 func soak(ctx context.Context, bed *testbed.Bed, o options, out io.Writer) (report, error) {
-	server, err := bed.StartGnomon(ctx, false)
+	server, err := bed.StartGnomon(ctx, testbed.Settings{})
 	if err != nil {
 		return report{}, err
 	}

@@ -23,7 +23,7 @@ const WaitOfHash = 5 * time.Millisecond
 // gnomonConfig has models that are told to end do so soon, and copies be given up before a measurement is over.
 const gnomonConfig = `auth: %[1]s
 stop_grace: 2s
-limits: {shadow_timeout: %[5]v}
+limits: {shadow_timeout: %[5]v, mirror_queue: %[6]d}
 images:
   - {name: "static:1", command: [%[2]q, "-port", "{port}"]}
   - {name: "empty:1", command: [%[2]q, "-port", "{port}", "-answer", "empty"]}
@@ -42,19 +42,24 @@ type Gnomon struct {
 	client
 }
 
-// StartGnomon runs a server with a data directory of its own, and returns when it is ready. Unless it is to check signatures
-// it lets everybody in.
-func (b *Bed) StartGnomon(ctx context.Context, signed bool) (*Gnomon, error) {
+// Settings are what servers may differ in.
+type Settings struct {
+	Signed      bool // signatures are checked; else everybody is let in
+	MirrorQueue int  // copies that may wait; 0: as many as by default
+}
+
+// StartGnomon runs a server with a data directory of its own, and returns when it is ready.
+func (b *Bed) StartGnomon(ctx context.Context, set Settings) (*Gnomon, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(b.Dir, b.name("data"))
 	config, auth := dir+".yaml", "off"
-	if signed {
+	if set.Signed {
 		auth = "sigv4"
 	}
-	text := fmt.Appendf(nil, gnomonConfig, auth, b.Model, b.Faultserver, WaitOfHash, ShadowTimeout)
+	text := fmt.Appendf(nil, gnomonConfig, auth, b.Model, b.Faultserver, WaitOfHash, ShadowTimeout, set.MirrorQueue)
 	if err := os.WriteFile(config, text, 0o600); err != nil {
 		return nil, err
 	}
@@ -64,7 +69,7 @@ func (b *Bed) StartGnomon(ctx context.Context, signed bool) (*Gnomon, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gnomon{Address: address, Process: p, Signed: signed, client: client{url: "http://" + address}}
+	g := &Gnomon{Address: address, Process: p, Signed: set.Signed, client: client{url: "http://" + address}}
 	if err := within(ctx, 20*time.Second, func() error { return g.get(ctx, "/readyz", nil) }); err != nil {
 		return nil, fmt.Errorf("gnomon is not ready: %w", err)
 	}
