@@ -184,6 +184,7 @@ func (x *exchange) ended(unreached bool) {
 	x.recorder().Record(x.flow.result(g.result(time.Since(x.began)-g.took), x.began))
 	x.to.in.release()
 	x.answer()
+	g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	x.release()
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -490,4 +491,33 @@ func TestMirror_ABadShadowDoesNothingToAnother(t *testing.T) {
 			t.Errorf("the state of %s is told as that of %+v", m.ID, m.Mirror)
 		}
 	}
+}
+
+func TestMirror_CopiesThatWaitHoldNoAnswers(t *testing.T) {
+	const n, size = 64, 1 << 20
+	shadow, _, _ := stuck(t)
+	s := newSystem(t, router.Options{MirrorGrace: time.Millisecond})
+	large := strings.Repeat("x", size)
+	production := model(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		io.WriteString(w, large)
+	})
+	s.Publish(mirrored(routes(production), 1, shadow))
+	before := heap()
+	for range n {
+		if got := s.invoke(t, "x"); len(got.body) != size {
+			t.Fatalf("got %d, %d bytes", got.status, len(got.body))
+		}
+	}
+	if after := heap(); after > before+n*size/4 {
+		t.Errorf("%d copies of 1 byte hold %d MiB", n, (after-before)>>20)
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // the pools' second chance
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
