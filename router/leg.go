@@ -120,8 +120,12 @@ const maxReads = 4
 
 // read takes what has come, until there is nothing more or the leg has ended.
 func (g *leg) read() {
+	if g.link.waiting {
+		return
+	}
 	for reads := 0; ; reads++ {
 		if reads == maxReads || g.shadow && !g.pool.lane.mayReadShadow() {
+			g.link.waiting = true
 			g.pool.lane.loop.Later(g.link.readLater)
 			return
 		}
