@@ -23,6 +23,7 @@ type client struct {
 	readable  bool   // there may be more to read than was read
 	left      bool   // the client has closed its side: what it sent before may still be there to read
 	advancing bool   // advance is running
+	waiting   bool   // it has had its turn: goOnLater will be called
 	in        []byte // what was read and not dealt with: what came behind a request,
 	partial   bool   // or part of a head
 
@@ -40,7 +41,7 @@ type client struct {
 	}
 	discard int // bytes that a refused client may still send
 
-	advanceLater, lingerLater func() // kept for the loop
+	goOnLater func() // goOn, kept for the loop
 }
 
 type clientState uint8
@@ -99,13 +100,13 @@ const maxTurns = 8
 
 // advance deals with what the client has sent, request by request, until there is no more or an answer is due.
 func (c *client) advance() {
-	if c.advancing {
+	if c.advancing || c.waiting {
 		return
 	}
 	c.advancing = true
 	for turns := 0; c.reading(); turns++ {
 		if turns == maxTurns {
-			c.lane.loop.Later(c.advanceLater)
+			c.putOff()
 			break
 		}
 		if len(c.in) == 0 || c.partial {
@@ -119,6 +120,21 @@ func (c *client) advance() {
 		c.consume(data)
 	}
 	c.advancing = false
+}
+
+// putOff lets others have their turn first.
+func (c *client) putOff() {
+	c.waiting = true
+	c.lane.loop.Later(c.goOnLater)
+}
+
+func (c *client) goOn() {
+	c.waiting = false
+	if c.state == stateLinger {
+		c.linger()
+		return
+	}
+	c.advance()
 }
 
 // fill reads once and deals with it. It reports false if there was nothing.
@@ -398,9 +414,12 @@ func (c *client) beginLingering() {
 
 // linger throws away what still comes.
 func (c *client) linger() {
+	if c.waiting {
+		return
+	}
 	for turns := 0; c.state == stateLinger; turns++ {
 		if turns == maxTurns {
-			c.lane.loop.Later(c.lingerLater)
+			c.putOff()
 			return
 		}
 		n, err := c.conn.Read(c.lane.loop.Scratch())

@@ -24,7 +24,7 @@ type lane struct {
 // add makes a new connection a client.
 func (l *lane) add(fd int) {
 	c := &client{lane: l, since: time.Now()}
-	c.advanceLater, c.lingerLater = c.advance, c.linger
+	c.goOnLater = c.goOn
 	conn, err := l.loop.Adopt(fd, c)
 	if err != nil {
 		l.server.open.Add(-1)

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -191,5 +193,32 @@ func TestServe_KeepsNoLargeBodiesWithIdleConnections(t *testing.T) {
 	}
 	if after := heap(); after > before+conns*size/4 {
 		t.Errorf("%d idle connections hold %d MiB", conns, (after-before)>>20)
+	}
+}
+
+func TestServe_LetsOthersHaveTheirTurn(t *testing.T) {
+	var turn uint64
+	var n, most atomic.Int64
+	s := serve(t, front.Options{Runtime: func(l *reactor.Loop, _ front.Request, caller front.Caller) {
+		if l.Turn() != turn {
+			turn = l.Turn()
+			n.Store(0)
+		}
+		most.Store(max(most.Load(), n.Add(1)))
+		caller.Answer(200, nil, nil)
+	}})
+	c := s.dial(t)
+	var reading sync.WaitGroup
+	reading.Go(func() { io.Copy(io.Discard, c) })
+	block := strings.Repeat("POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n", 1000)
+	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); {
+		if _, err := io.WriteString(c, block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	reading.Wait()
+	if most.Load() > 16 { // eight for an event and eight that were put off
+		t.Errorf("%d requests of one client were begun in one turn", most.Load())
 	}
 }
