@@ -309,3 +309,34 @@ func TestStream_LetsOthersHaveTheirTurn(t *testing.T) {
 		t.Errorf("read %d times in one turn", c.most)
 	}
 }
+
+// What a model says to an error is told in short, however long it goes on.
+func TestStream_KeepsOnlyTheBeginningOfAnError(t *testing.T) {
+	const size = 64 << 20
+	said, end := make(chan struct{}), make(chan struct{})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		take(br)
+		io.WriteString(c, "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+		chunk := "800\r\n" + strings.Repeat("x", 2048) + "\r\n"
+		for range size / 2048 / 32 {
+			if _, err := io.WriteString(c, strings.Repeat(chunk, 32)); err != nil {
+				break
+			}
+		}
+		close(said)
+		<-end
+		io.WriteString(c, "0\r\n\r\n")
+	})))
+	before := heap()
+	done := make(chan answer, 1)
+	go func() { done <- s.do(t, "POST", streamPath, "x") }()
+	<-said
+	if after := heap(); after > before+size/4 {
+		t.Errorf("%d MiB are kept", (after-before)>>20)
+	}
+	close(end)
+	if got := <-done; got.status != 424 || len(failureOf(t, got).OriginalMessage) != 2048 {
+		t.Errorf("%d, %d bytes", got.status, len(got.body))
+	}
+}
