@@ -117,6 +117,9 @@ func (k *link) Ready(e reactor.Events) {
 		k.drop()
 	case linkDialing:
 		k.dialled(k.conn.Connected())
+		if k.leg != nil && k.state == linkBusy && e&reactor.Readable != 0 {
+			k.leg.read() // an answer that came before the request: no event will tell of it again
+		}
 	case linkBusy:
 		k.leg.ready(e)
 	}
