@@ -199,7 +199,7 @@ func (g *leg) answered() {
 	g.took = time.Since(g.started)
 	k := g.link
 	g.link, k.leg = nil, nil
-	if g.written() && g.in.keepsConnection() {
+	if g.written() && g.in.keepsConnection() && !k.left {
 		k.pool.put(k)
 	} else {
 		k.drop()

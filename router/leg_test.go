@@ -293,3 +293,27 @@ func TestLeg_TakesAnAnswerThatIsThereBeforeTheRequest(t *testing.T) {
 		t.Error("the answer is not read")
 	}
 }
+
+func TestLeg_KeepsNoConnectionThatIsClosed(t *testing.T) {
+	var requests atomic.Int64
+	said := make(chan struct{})
+	s, l := quiet(t, routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			if _, err := take(br); err != nil {
+				return
+			}
+			reply(c, "x")
+			if requests.Add(1) == 2 {
+				c.Close()
+				close(said)
+			}
+		}
+	})))
+	c := newCaller(t, s, l)
+	c.call(t)
+	l.Post(func() { c.begin(); <-said })
+	if status := <-c.answer; status != 200 {
+		t.Fatalf("got %d", status)
+	}
+	eventually(t, "the connection is let go of", func() bool { return s.Stats().Instances[0].Connections == 0 })
+}
