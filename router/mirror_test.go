@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -520,4 +521,51 @@ func heap() uint64 {
 	runtime.GC() // the pools' second chance
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+func deaf(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", sa.(*syscall.SockaddrInet4).Port)
+	for range 16 {
+		c, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the backlog does not fill up")
+	return ""
+}
+
+func TestMirror_AccountsByTheRouteThatIsTaken(t *testing.T) {
+	s := newSystem(t, router.Options{ConnectTimeout: 500 * time.Millisecond})
+	lost, good := deaf(t), model(t, echo)
+	s.Publish(routes(lost))
+	done := make(chan answer, 1)
+	go func() { done <- s.invoke(t, "x") }()
+	eventually(t, "the request is under way", func() bool { return s.InFlight(instance("main", 0)) == 1 })
+	s.Publish(mirrored(routes(good), 1, model(t, echo)))
+	if got := <-done; got.body != "echo:x" {
+		t.Fatalf("got %d %q", got.status, got.body)
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	if legs, begun := s.counts.legs(testedSeries()).n.Load(), m.begun.Load(); legs != begun {
+		t.Errorf("%d production legs are under test, %d requests are in the accounting", legs, begun)
+	}
 }
