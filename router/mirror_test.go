@@ -569,3 +569,16 @@ func TestMirror_AccountsByTheRouteThatIsTaken(t *testing.T) {
 		t.Errorf("%d production legs are under test, %d requests are in the accounting", legs, begun)
 	}
 }
+
+func TestMirror_OpensFewConnectionsAtOnce(t *testing.T) {
+	s := newSystem(t, router.Options{ConnectTimeout: 5 * time.Second, MirrorGrace: time.Millisecond})
+	s.Publish(mirrored(routes(model(t, echo)), 1, deaf(t)))
+	for range 40 {
+		s.invoke(t, "x")
+	}
+	for _, in := range s.Stats().Instances {
+		if in.ID.Fleet == "f-shade" && in.Connections > 8 {
+			t.Errorf("%d connections are being opened", in.Connections)
+		}
+	}
+}
