@@ -25,7 +25,8 @@ type client struct {
 	advancing bool   // advance is running
 	waiting   bool   // it has had its turn: goOnLater will be called
 	in        []byte // what was read and not dealt with: what came behind a request,
-	partial   bool   // or part of a head
+	partial   bool   // or part of a head,
+	timed     bool   // for the rest of which the time is running
 
 	id      [36]byte // of the current request
 	head    http1.Request
@@ -63,7 +64,10 @@ const (
 	lingeringBytes = 64 << 20
 )
 
-func (c *client) atRest() bool { return c.state == stateHead && len(c.in) == 0 }
+// atRest reports whether nothing of a request has come. An empty line is nothing.
+func (c *client) atRest() bool {
+	return c.state == stateHead && (len(c.in) == 0 || string(c.in) == "\r\n")
+}
 
 func (c *client) reading() bool { return c.state == stateHead || c.state == stateBody }
 
@@ -180,13 +184,14 @@ func (c *client) consume(data []byte) {
 		return
 	case n == 0:
 		c.in = append(c.in, data...)
-		if !c.partial { // else the time is running
+		c.partial = true
+		if !c.timed && !c.atRest() {
+			c.timed = true
 			c.conn.Expire(time.Now().Add(c.lane.server.opts.HeaderTimeout))
 		}
-		c.partial = true
 		return
 	}
-	c.partial = false
+	c.partial, c.timed = false, false
 	c.begin(data, n)
 }
 

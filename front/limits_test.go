@@ -222,3 +222,22 @@ func TestServe_LetsOthersHaveTheirTurn(t *testing.T) {
 		t.Errorf("%d requests of one client were begun in one turn", most.Load())
 	}
 }
+
+func TestServe_DoesNotWaitForARequestBehindAnEmptyLine(t *testing.T) {
+	s := serve(t, front.Options{HeaderTimeout: 50 * time.Millisecond})
+	c := s.dial(t)
+	br := bufio.NewReader(c)
+	for range 2 {
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\r\n")
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		<-time.After(200 * time.Millisecond)
+	}
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
