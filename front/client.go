@@ -23,8 +23,10 @@ type client struct {
 	readable  bool   // there may be more to read than was read
 	left      bool   // the client has closed its side: what it sent before may still be there to read
 	advancing bool   // advance is running
+	waiting   bool   // it has had its turn: goOnLater will be called
 	in        []byte // what was read and not dealt with: what came behind a request,
-	partial   bool   // or part of a head
+	partial   bool   // or part of a head,
+	timed     bool   // for the rest of which the time is running
 
 	id      [36]byte // of the current request
 	head    http1.Request
@@ -40,7 +42,7 @@ type client struct {
 	}
 	discard int // bytes that a refused client may still send
 
-	advanceLater, lingerLater func() // kept for the loop
+	goOnLater func() // goOn, kept for the loop
 }
 
 type clientState uint8
@@ -62,7 +64,10 @@ const (
 	lingeringBytes = 64 << 20
 )
 
-func (c *client) atRest() bool { return c.state == stateHead && len(c.in) == 0 }
+// atRest reports whether nothing of a request has come. An empty line is nothing.
+func (c *client) atRest() bool {
+	return c.state == stateHead && (len(c.in) == 0 || string(c.in) == "\r\n")
+}
 
 func (c *client) reading() bool { return c.state == stateHead || c.state == stateBody }
 
@@ -99,13 +104,13 @@ const maxTurns = 8
 
 // advance deals with what the client has sent, request by request, until there is no more or an answer is due.
 func (c *client) advance() {
-	if c.advancing {
+	if c.advancing || c.waiting {
 		return
 	}
 	c.advancing = true
 	for turns := 0; c.reading(); turns++ {
 		if turns == maxTurns {
-			c.lane.loop.Later(c.advanceLater)
+			c.putOff()
 			break
 		}
 		if len(c.in) == 0 || c.partial {
@@ -119,6 +124,21 @@ func (c *client) advance() {
 		c.consume(data)
 	}
 	c.advancing = false
+}
+
+// putOff lets others have their turn first.
+func (c *client) putOff() {
+	c.waiting = true
+	c.lane.loop.Later(c.goOnLater)
+}
+
+func (c *client) goOn() {
+	c.waiting = false
+	if c.state == stateLinger {
+		c.linger()
+		return
+	}
+	c.advance()
 }
 
 // fill reads once and deals with it. It reports false if there was nothing.
@@ -164,13 +184,14 @@ func (c *client) consume(data []byte) {
 		return
 	case n == 0:
 		c.in = append(c.in, data...)
-		if !c.partial { // else the time is running
+		c.partial = true
+		if !c.timed && !c.atRest() {
+			c.timed = true
 			c.conn.Expire(time.Now().Add(c.lane.server.opts.HeaderTimeout))
 		}
-		c.partial = true
 		return
 	}
-	c.partial = false
+	c.partial, c.timed = false, false
 	c.begin(data, n)
 }
 
@@ -399,9 +420,12 @@ func (c *client) beginLingering() {
 
 // linger throws away what still comes.
 func (c *client) linger() {
+	if c.waiting {
+		return
+	}
 	for turns := 0; c.state == stateLinger; turns++ {
 		if turns == maxTurns {
-			c.lane.loop.Later(c.lingerLater)
+			c.putOff()
 			return
 		}
 		n, err := c.conn.Read(c.lane.loop.Scratch())

@@ -367,6 +367,46 @@ func TestServe_CutsOffWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
+// A request may come on a kept connection while the server is told to end. Whoever closes it then must look first.
+func TestServe_DrainsRequestsThatAreThere(t *testing.T) {
+	loops := make(chan *reactor.Loop, 1)
+	s := serve(t, front.Options{Runtime: func(l *reactor.Loop, _ front.Request, caller front.Caller) {
+		select {
+		case loops <- l:
+		default:
+		}
+		caller.Answer(200, nil, []byte("done"))
+	}})
+	c := s.dial(t)
+	br := bufio.NewReader(c)
+	request := "POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n"
+	io.WriteString(c, request)
+	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 {
+		t.Fatalf("got %v, %v", resp, err)
+	}
+	br.Discard(len("done"))
+	l, release := <-loops, make(chan struct{})
+	l.Post(func() { <-release })
+	s.stop()
+	eventually(t, "the listener is closed", func() bool {
+		c, err := net.Dial("tcp", s.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	<-time.After(50 * time.Millisecond) // the loop is asked for what is at rest, behind what holds it up
+	io.WriteString(c, request)
+	<-time.After(50 * time.Millisecond)
+	close(release)
+	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 || !resp.Close {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	if err := <-s.ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // eventually returns once what others do has made ok true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

@@ -24,7 +24,7 @@ type lane struct {
 // add makes a new connection a client.
 func (l *lane) add(fd int) {
 	c := &client{lane: l, since: time.Now()}
-	c.advanceLater, c.lingerLater = c.advance, c.linger
+	c.goOnLater = c.goOn
 	conn, err := l.loop.Adopt(fd, c)
 	if err != nil {
 		l.server.open.Add(-1)
@@ -40,11 +40,12 @@ func (l *lane) add(fd int) {
 // way on a younger one.
 const unusedAge = 100 * time.Millisecond
 
-// drain closes what is at rest and returns how many clients are left. They end with the answer they wait for.
+// drain closes what is at rest, unless a request that was not read yet is there, and returns how many clients are left.
+// They end with the answer they wait for.
 func (l *lane) drain() int {
 	l.draining = true
 	for c := range l.clients {
-		if c.atRest() && (c.used || time.Since(c.since) > unusedAge) {
+		if c.atRest() && (c.used || time.Since(c.since) > unusedAge) && c.conn.Quiet() {
 			c.close()
 		}
 	}

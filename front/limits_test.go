@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,5 +207,51 @@ func TestServe_KeepsNoLargeBodiesWithIdleConnections(t *testing.T) {
 	}
 	if after := heap(); after > before+conns*size/4 {
 		t.Errorf("%d idle connections hold %d MiB", conns, (after-before)>>20)
+	}
+}
+
+func TestServe_LetsOthersHaveTheirTurn(t *testing.T) {
+	var turn uint64
+	var n, most atomic.Int64
+	s := serve(t, front.Options{Runtime: func(l *reactor.Loop, _ front.Request, caller front.Caller) {
+		if l.Turn() != turn {
+			turn = l.Turn()
+			n.Store(0)
+		}
+		most.Store(max(most.Load(), n.Add(1)))
+		caller.Answer(200, nil, nil)
+	}})
+	c := s.dial(t)
+	var reading sync.WaitGroup
+	reading.Go(func() { io.Copy(io.Discard, c) })
+	block := strings.Repeat("POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n", 1000)
+	for until := time.Now().Add(2 * time.Second); time.Now().Before(until); {
+		if _, err := io.WriteString(c, block); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	reading.Wait()
+	if most.Load() > 16 { // eight for an event and eight that were put off
+		t.Errorf("%d requests of one client were begun in one turn", most.Load())
+	}
+}
+
+func TestServe_DoesNotWaitForARequestBehindAnEmptyLine(t *testing.T) {
+	s := serve(t, front.Options{HeaderTimeout: 50 * time.Millisecond})
+	c := s.dial(t)
+	br := bufio.NewReader(c)
+	for range 2 {
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi\r\n")
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("got %v, %v", resp, err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		<-time.After(200 * time.Millisecond)
+	}
+	s.stop()
+	if err := <-s.ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -171,7 +171,6 @@ func (x *exchange) sent() {
 
 // ended implements [work]. An instance that cannot be connected to has seen nothing of the request: another is asked.
 func (x *exchange) ended(unreached bool) {
-	x.sent()
 	if unreached && x.tried < maxInstances {
 		if next, err := x.find(x.to.in); err == nil {
 			x.to.in.release()
@@ -180,10 +179,12 @@ func (x *exchange) ended(unreached bool) {
 			return
 		}
 	}
+	x.sent() // by the route that is recorded; one that reached a model has been offered before
 	g := &x.leg
 	x.recorder().Record(x.flow.result(g.result(time.Since(x.began)-g.took), x.began))
 	x.to.in.release()
 	x.answer()
+	g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	x.release()
 }
 

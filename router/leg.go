@@ -120,8 +120,12 @@ const maxReads = 4
 
 // read takes what has come, until there is nothing more or the leg has ended.
 func (g *leg) read() {
+	if g.link.waiting {
+		return
+	}
 	for reads := 0; ; reads++ {
 		if reads == maxReads || g.shadow && !g.pool.lane.mayReadShadow() {
+			g.link.waiting = true
 			g.pool.lane.loop.Later(g.link.readLater)
 			return
 		}
@@ -195,7 +199,7 @@ func (g *leg) answered() {
 	g.took = time.Since(g.started)
 	k := g.link
 	g.link, k.leg = nil, nil
-	if g.written() && g.in.keepsConnection() {
+	if g.written() && g.in.keepsConnection() && !k.left {
 		k.pool.put(k)
 	} else {
 		k.drop()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gnomon"
 	"gnomon/router"
@@ -271,4 +272,48 @@ func TestLeg_LargeBodiesPassBothWays(t *testing.T) {
 		t.Errorf("%d copies were answered", n)
 	}
 	eventually(t, "the memory is given back", func() bool { return s.Stats().MirrorMemory == 0 })
+}
+
+func TestLeg_TakesAnAnswerThatIsThereBeforeTheRequest(t *testing.T) {
+	said := make(chan struct{})
+	s, l := quiet(t, routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		io.WriteString(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+		c.(*net.TCPConn).CloseWrite()
+		close(said)
+		io.Copy(io.Discard, br)
+	})))
+	c := newCaller(t, s, l)
+	l.Post(func() { c.begin(); <-said })
+	select {
+	case status := <-c.answer:
+		if status != 424 {
+			t.Errorf("got %d", status)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the answer is not read")
+	}
+}
+
+func TestLeg_KeepsNoConnectionThatIsClosed(t *testing.T) {
+	var requests atomic.Int64
+	said := make(chan struct{})
+	s, l := quiet(t, routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			if _, err := take(br); err != nil {
+				return
+			}
+			reply(c, "x")
+			if requests.Add(1) == 2 {
+				c.Close()
+				close(said)
+			}
+		}
+	})))
+	c := newCaller(t, s, l)
+	c.call(t)
+	l.Post(func() { c.begin(); <-said })
+	if status := <-c.answer; status != 200 {
+		t.Fatalf("got %d", status)
+	}
+	eventually(t, "the connection is let go of", func() bool { return s.Stats().Instances[0].Connections == 0 })
 }

@@ -188,17 +188,21 @@ func (q *queue) pop() (waiting, bool) {
 // drain sends as many copies as may be under way.
 func (q *queue) drain() {
 	q.draining = false
-	for len(q.busy) < q.workers {
+	for len(q.busy) < q.workers && !q.overDials() {
 		w, ok := q.pop()
 		if !ok {
 			return
 		}
 		if b := q.send(w); b != "" {
 			q.end(w.x, b)
-		} else if q.pool.dialing >= maxDials {
-			return // the next had better wait for one of these connections
 		}
 	}
+}
+
+// overDials reports whether the next copy had better wait for one of the connections that are being opened. It is called
+// for again when a copy under way has its connection, or ends.
+func (q *queue) overDials() bool {
+	return len(q.busy) > 0 && q.pool.dialing >= maxDials && len(q.pool.idle) == 0
 }
 
 // send begins to send a copy, or returns its bucket if that is not to be.

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -488,6 +490,95 @@ func TestMirror_ABadShadowDoesNothingToAnother(t *testing.T) {
 	for _, m := range s.Stats().Mirrors {
 		if want := gnomon.VariantName("shade" + string(m.ID[1:])); m.Endpoint != "e" || m.Experiment != "" || m.Shadow != want {
 			t.Errorf("the state of %s is told as that of %+v", m.ID, m.Mirror)
+		}
+	}
+}
+
+func TestMirror_CopiesThatWaitHoldNoAnswers(t *testing.T) {
+	const n, size = 64, 1 << 20
+	shadow, _, _ := stuck(t)
+	s := newSystem(t, router.Options{MirrorGrace: time.Millisecond})
+	large := strings.Repeat("x", size)
+	production := model(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		io.WriteString(w, large)
+	})
+	s.Publish(mirrored(routes(production), 1, shadow))
+	before := heap()
+	for range n {
+		if got := s.invoke(t, "x"); len(got.body) != size {
+			t.Fatalf("got %d, %d bytes", got.status, len(got.body))
+		}
+	}
+	if after := heap(); after > before+n*size/4 {
+		t.Errorf("%d copies of 1 byte hold %d MiB", n, (after-before)>>20)
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // the pools' second chance
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func deaf(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", sa.(*syscall.SockaddrInet4).Port)
+	for range 16 {
+		c, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	t.Fatal("the backlog does not fill up")
+	return ""
+}
+
+func TestMirror_AccountsByTheRouteThatIsTaken(t *testing.T) {
+	s := newSystem(t, router.Options{ConnectTimeout: 500 * time.Millisecond})
+	lost, good := deaf(t), model(t, echo)
+	s.Publish(routes(lost))
+	done := make(chan answer, 1)
+	go func() { done <- s.invoke(t, "x") }()
+	eventually(t, "the request is under way", func() bool { return s.InFlight(instance("main", 0)) == 1 })
+	s.Publish(mirrored(routes(good), 1, model(t, echo)))
+	if got := <-done; got.body != "echo:x" {
+		t.Fatalf("got %d %q", got.status, got.body)
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	if legs, begun := s.counts.legs(testedSeries()).n.Load(), m.begun.Load(); legs != begun {
+		t.Errorf("%d production legs are under test, %d requests are in the accounting", legs, begun)
+	}
+}
+
+func TestMirror_OpensFewConnectionsAtOnce(t *testing.T) {
+	s := newSystem(t, router.Options{ConnectTimeout: 5 * time.Second, MirrorGrace: time.Millisecond})
+	s.Publish(mirrored(routes(model(t, echo)), 1, deaf(t)))
+	for range 40 {
+		s.invoke(t, "x")
+	}
+	for _, in := range s.Stats().Instances {
+		if in.ID.Fleet == "f-shade" && in.Connections > 8 {
+			t.Errorf("%d connections are being opened", in.Connections)
 		}
 	}
 }

@@ -96,6 +96,7 @@ type link struct {
 	left  bool // the model has closed its side: what it sent before may still be there to read
 	leg   *leg // under way; nil: none
 
+	waiting   bool   // it has had its turn: readLater will be called
 	readLater func() // readOn, kept for the loop
 }
 
@@ -116,6 +117,9 @@ func (k *link) Ready(e reactor.Events) {
 		k.drop()
 	case linkDialing:
 		k.dialled(k.conn.Connected())
+		if k.leg != nil && k.state == linkBusy && e&reactor.Readable != 0 {
+			k.leg.read() // an answer that came before the request: no event will tell of it again
+		}
 	case linkBusy:
 		k.leg.ready(e)
 	}
@@ -123,6 +127,7 @@ func (k *link) Ready(e reactor.Events) {
 
 // readOn goes on where reading has made way for others. The leg may have ended meanwhile.
 func (k *link) readOn() {
+	k.waiting = false
 	if k.state == linkBusy && k.leg != nil && !k.leg.paused {
 		k.leg.read()
 	}

@@ -45,7 +45,7 @@ func (f *flow) result(l gnomon.Leg, began time.Time) gnomon.Leg {
 func (x *exchange) part(run []byte) bool {
 	g := &x.leg
 	if g.in.head.Status > 299 {
-		g.in.body = append(g.in.body, run[:min(len(run), maxMessage)]...)
+		g.in.body = append(g.in.body, run[:min(len(run), maxMessage-len(g.in.body))]...)
 		return true
 	}
 	if !x.flow.began && !x.beginStream() {

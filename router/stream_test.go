@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"gnomon"
+	"gnomon/http1"
+	"gnomon/reactor"
 	"gnomon/router"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
@@ -257,5 +259,84 @@ func TestStream_ShadowsAreStreamedToo(t *testing.T) {
 	m.wait(t)
 	if diff := cmp.Diff(map[gnomon.Bucket]int64{gnomon.BucketMirrored: 1, gnomon.BucketShadowUnreachable: 1}, m.tally()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A turns is a caller that counts what is sent to it in each turn of its loop.
+type turns struct {
+	loop   *reactor.Loop
+	source router.Source
+	turn   uint64
+	n      int
+	most   int
+	ended  chan struct{}
+}
+
+func (c *turns) Answer(int, []byte, []byte) { close(c.ended) }
+func (c *turns) Stream(_ int, _ []byte, source router.Source) bool {
+	c.source = source
+	return true
+}
+func (c *turns) Send(_, _, _ []byte) bool {
+	if turn := c.loop.Turn(); turn != c.turn {
+		c.turn, c.n = turn, 0
+	}
+	c.n++
+	c.most = max(c.most, c.n)
+	return true
+}
+func (c *turns) End() { close(c.ended) }
+
+// A model that sends as fast as it is read has its part of each turn of the loop, however long it goes on.
+func TestStream_LetsOthersHaveTheirTurn(t *testing.T) {
+	s, l := quiet(t, routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		take(br)
+		io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		block := make([]byte, 1<<20)
+		for err, until := error(nil), time.Now().Add(2*time.Second); err == nil && time.Now().Before(until); _, err = c.Write(block) {
+		}
+	})))
+	head := new(http1.Request)
+	if _, err := head.Parse([]byte("POST "+streamPath+" HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"), 1<<10); err != nil {
+		t.Fatal(err)
+	}
+	c := &turns{loop: l, ended: make(chan struct{})}
+	l.Post(func() {
+		s.Begin(l, router.Request{ID: []byte("0f6a1a52-3c5e-4a0c-9a2b-1d2e3f405162"), Head: head, Body: []byte("x")}, c)
+	})
+	<-c.ended
+	if c.most > 8 { // four for an event and four that were put off
+		t.Errorf("read %d times in one turn", c.most)
+	}
+}
+
+// What a model says to an error is told in short, however long it goes on.
+func TestStream_KeepsOnlyTheBeginningOfAnError(t *testing.T) {
+	const size = 64 << 20
+	said, end := make(chan struct{}), make(chan struct{})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		take(br)
+		io.WriteString(c, "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+		chunk := "800\r\n" + strings.Repeat("x", 2048) + "\r\n"
+		for range size / 2048 / 32 {
+			if _, err := io.WriteString(c, strings.Repeat(chunk, 32)); err != nil {
+				break
+			}
+		}
+		close(said)
+		<-end
+		io.WriteString(c, "0\r\n\r\n")
+	})))
+	before := heap()
+	done := make(chan answer, 1)
+	go func() { done <- s.do(t, "POST", streamPath, "x") }()
+	<-said
+	if after := heap(); after > before+size/4 {
+		t.Errorf("%d MiB are kept", (after-before)>>20)
+	}
+	close(end)
+	if got := <-done; got.status != 424 || len(failureOf(t, got).OriginalMessage) != 2048 {
+		t.Errorf("%d, %d bytes", got.status, len(got.body))
 	}
 }
