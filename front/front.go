@@ -133,18 +133,21 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(fmt.Errorf("serve: %w", err), ln.Close())
 	}
 	s.handoff = newHandoff(ln.Addr())
-	ended := make(chan error, 2)
-	go func() { ended <- s.accept(from) }()
-	go func() { ended <- s.std.Serve(s.handoff) }()
-	left := 2
+	accepting, handling := make(chan error, 1), make(chan error, 1)
+	go func() { accepting <- s.accept(from) }()
+	go func() { handling <- s.std.Serve(s.handoff) }()
 	select {
 	case <-ctx.Done():
-	case err = <-ended:
-		left--
+	case err = <-accepting:
+		accepting <- nil
+	case err = <-handling:
+		handling <- nil
 	}
-	err = errors.Join(err, from.Close(), s.drain())
-	for range left {
-		if e := <-ended; !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, net.ErrClosed) {
+	err = errors.Join(err, from.Close())
+	accepted := <-accepting // what came last is given to its loop then, and is looked for there
+	err = errors.Join(err, s.drain())
+	for _, e := range []error{accepted, <-handling} {
+		if !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, net.ErrClosed) {
 			err = errors.Join(err, e)
 		}
 	}

@@ -407,6 +407,34 @@ func TestServe_DrainsRequestsThatAreThere(t *testing.T) {
 	}
 }
 
+// A connection may be accepted the moment before the listener closes.
+func TestServe_DrainsWhatWasAcceptedLast(t *testing.T) {
+	for range 100 {
+		s := serve(t, front.Options{})
+		var calling sync.WaitGroup
+		for range 4 {
+			calling.Go(func() {
+				for {
+					c, err := net.Dial("tcp", s.addr)
+					if err != nil {
+						return
+					}
+					io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+					io.Copy(io.Discard, c)
+					c.Close()
+				}
+			})
+		}
+		<-time.After(5 * time.Millisecond)
+		s.stop()
+		err := <-s.ended
+		if n := s.Connections(); err != nil || n != 0 {
+			t.Fatalf("%d connections are left after the end, %v", n, err)
+		}
+		calling.Wait()
+	}
+}
+
 // eventually returns once what others do has made ok true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

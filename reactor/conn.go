@@ -41,7 +41,8 @@ type Conn struct {
 	timer      timer
 }
 
-// Adopt makes a connected, non-blocking socket a connection of the loop, which closes it from now on.
+// Adopt makes a connected, non-blocking socket a connection of the loop, which [Group.Next] has chosen for it. The loop
+// closes it from now on.
 func (l *Loop) Adopt(fd int, h Handler) (*Conn, error) {
 	c := &Conn{loop: l, fd: fd, handler: h}
 	c.timer.conn = c
@@ -52,10 +53,10 @@ func (l *Loop) Adopt(fd int, h Handler) (*Conn, error) {
 	c.generation = l.generation
 	if err := l.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP, c.generation); err != nil {
 		unix.Close(fd)
+		l.open.Add(-1)
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	l.conns[fd] = c
-	l.open.Add(1)
 	return c, nil
 }
 
@@ -72,6 +73,7 @@ func (l *Loop) Dial(to netip.AddrPort, h Handler) (*Conn, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("connect", err)
 	}
+	l.open.Add(1)
 	return l.Adopt(fd, h)
 }
 

@@ -48,7 +48,7 @@ func (g *Group) Len() int { return len(g.loops) }
 // Loops returns all loops; the one with [Loop.Index] i is at i.
 func (g *Group) Loops() []*Loop { return g.loops }
 
-// Next is the loop with the fewest connections.
+// Next is the loop with the fewest connections. It has one more from now on, which it must adopt.
 func (g *Group) Next() *Loop {
 	best := g.loops[0]
 	for _, l := range g.loops[1:] {
@@ -56,6 +56,7 @@ func (g *Group) Next() *Loop {
 			best = l
 		}
 	}
+	best.open.Add(1) // not only when it is adopted: a loop that is busy just now would get all that come
 	return best
 }
 

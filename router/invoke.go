@@ -2,7 +2,9 @@ package router
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"gnomon"
@@ -32,7 +34,7 @@ func (r *Router) Begin(l *reactor.Loop, req Request, caller Caller) {
 	if fault == nil && len(req.Body) > largeBody && req.Given && r.opts.Authorize != nil {
 		own := *q // the lane's is for the next request
 		r.checks.Go(func() {
-			fault := r.authorize(&own)
+			fault := r.authorizeBeside(&own)
 			l.Post(func() { lane.admit(&own, caller, fault) })
 		})
 		return
@@ -61,6 +63,16 @@ func (r *Router) authorize(q *request) error {
 		name = gnomon.EndpointName(q.endpoint)
 	}
 	return r.opts.Authorize(q.Head, q.Body, name)
+}
+
+// authorizeBeside is authorize beside the loop, where nobody else keeps a panic from ending the program.
+func (r *Router) authorizeBeside(q *request) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("authorize panicked: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return r.authorize(q)
 }
 
 // admit answers a request with what is wrong with it, or has it invoke a model.

@@ -301,6 +301,17 @@ func TestInvoke_AsksWhetherTheCallerMay(t *testing.T) {
 	}
 }
 
+// A signature is checked on the loop or, for a large body, beside it.
+func TestInvoke_ContainsAPanicOfTheCheck(t *testing.T) {
+	s := newSystem(t, router.Options{Authorize: func(*http1.Request, []byte, gnomon.EndpointName) error { panic("check") }})
+	s.Publish(routes(model(t, echo)))
+	for _, n := range []int{1, 1 << 20} {
+		if got := s.invoke(t, strings.Repeat("x", n)); got.status != 500 || got.body != `{"__type":"InternalFailure"}` {
+			t.Errorf("%d bytes: %d %s", n, got.status, got.body)
+		}
+	}
+}
+
 func TestInvoke_ReadsNoTrailers(t *testing.T) {
 	s := newSystem(t, router.Options{})
 	s.Publish(routes(model(t, func(w http.ResponseWriter, r *http.Request) {
