@@ -428,7 +428,7 @@ func TestServe_DrainsWhatWasAcceptedLast(t *testing.T) {
 		<-time.After(5 * time.Millisecond)
 		s.stop()
 		err := <-s.ended
-		if n := s.Connections(); err != nil || n != 0 {
+		if n := s.Stats().Connections; err != nil || n != 0 {
 			t.Fatalf("%d connections are left after the end, %v", n, err)
 		}
 		calling.Wait()

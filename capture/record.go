@@ -1,0 +1,230 @@
+package capture
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A Record is one line of an object, as AWS writes it: what one variant was sent and what it answered. Input or Output is
+// nil where it was not captured.
+type Record struct {
+	EventID          string
+	InferenceID      string // empty: the caller gave none
+	CustomAttributes string // likewise
+	Time             time.Time
+	Input, Output    *Payload
+}
+
+// A Payload is a body with its content type.
+type Payload struct {
+	ContentType string
+	Encoding    Encoding
+	Data        []byte // decoded
+}
+
+// An Encoding says how a body is written into a record.
+type Encoding string
+
+// The encodings.
+const (
+	CSV    Encoding = "CSV"
+	JSON   Encoding = "JSON"
+	Base64 Encoding = "BASE64"
+)
+
+// contentTypes are those that are written as text. All else is Base64.
+type contentTypes struct {
+	csv, json []string // lower case, without parameters
+}
+
+func newContentTypes(csv, json []string) contentTypes {
+	plain := func(all []string) []string {
+		var out []string
+		for _, t := range all {
+			out = append(out, withoutParameters(t))
+		}
+		return out
+	}
+	return contentTypes{plain(csv), plain(json)}
+}
+
+// encoding is how a body of the content type is written. What is listed as text but is not UTF-8 is Base64 all the same:
+// JSON cannot hold it.
+func (c contentTypes) encoding(contentType string, body []byte) Encoding {
+	if len(c.csv) == 0 && len(c.json) == 0 {
+		return Base64
+	}
+	is := withoutParameters(contentType)
+	e := Base64
+	for _, t := range c.csv {
+		if t == is {
+			e = CSV
+		}
+	}
+	for _, t := range c.json {
+		if t == is {
+			e = JSON
+		}
+	}
+	if e != Base64 && !utf8.Valid(body) {
+		e = Base64
+	}
+	return e
+}
+
+// withoutParameters is a content type for comparing: "text/csv" of "Text/CSV; charset=utf-8".
+func withoutParameters(t string) string {
+	if bare, _, err := mime.ParseMediaType(t); err == nil {
+		return bare
+	}
+	bare, _, _ := strings.Cut(t, ";")
+	return strings.ToLower(strings.TrimSpace(bare))
+}
+
+// eventVersion is AWS's version of the record.
+const eventVersion = "0"
+
+// append writes the record and the end of the line.
+func (r *Record) append(dst []byte) []byte {
+	dst = append(dst, `{"captureData":{`...)
+	if r.Input != nil {
+		dst = r.Input.append(append(dst, `"endpointInput":`...), "INPUT")
+	}
+	if r.Output != nil {
+		if r.Input != nil {
+			dst = append(dst, ',')
+		}
+		dst = r.Output.append(append(dst, `"endpointOutput":`...), "OUTPUT")
+	}
+	dst = appendString(append(dst, `},"eventMetadata":{"eventId":`...), r.EventID)
+	if r.InferenceID != "" {
+		dst = appendString(append(dst, `,"inferenceId":`...), r.InferenceID)
+	}
+	if r.CustomAttributes != "" {
+		dst = appendString(append(dst, `,"customAttributes":`...), r.CustomAttributes)
+	}
+	dst = r.Time.UTC().AppendFormat(append(dst, `,"inferenceTime":"`...), "2006-01-02T15:04:05Z")
+	return append(dst, `"},"eventVersion":"`+eventVersion+"\"}\n"...)
+}
+
+func (p *Payload) append(dst []byte, mode string) []byte {
+	dst = appendString(append(dst, `{"observedContentType":`...), p.ContentType)
+	dst = append(append(append(dst, `,"mode":"`...), mode...), `","data":`...)
+	if p.Encoding == Base64 {
+		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), p.Data), '"')
+	} else {
+		dst = appendString(dst, p.Data)
+	}
+	return append(append(append(dst, `,"encoding":"`...), p.Encoding...), `"}`...)
+}
+
+// appendString appends s as a JSON string, in which what is not UTF-8 becomes U+FFFD.
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
+			if r != utf8.RuneError || size > 1 {
+				i += size
+				continue
+			}
+			dst = append(append(dst, s[start:i]...), "\ufffd"...)
+			i++
+			start = i
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, `\n`...)
+		case '\r':
+			dst = append(dst, `\r`...)
+		case '\t':
+			dst = append(dst, `\t`...)
+		default:
+			dst = append(dst, `\u00`...)
+			dst = append(dst, hex[c>>4], hex[c&0xf])
+		}
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+// wire is a record as encoding/json reads it.
+type wire struct {
+	CaptureData struct {
+		EndpointInput  *wirePayload `json:"endpointInput"`
+		EndpointOutput *wirePayload `json:"endpointOutput"`
+	} `json:"captureData"`
+	EventMetadata struct {
+		EventID          string `json:"eventId"`
+		InferenceID      string `json:"inferenceId"`
+		CustomAttributes string `json:"customAttributes"`
+		InferenceTime    string `json:"inferenceTime"`
+	} `json:"eventMetadata"`
+	EventVersion string `json:"eventVersion"`
+}
+
+type wirePayload struct {
+	ObservedContentType string `json:"observedContentType"`
+	Data                string `json:"data"`
+	Encoding            string `json:"encoding"`
+}
+
+// Parse reads one line of an object.
+func Parse(line []byte) (Record, error) {
+	var w wire
+	if err := json.Unmarshal(line, &w); err != nil {
+		return Record{}, fmt.Errorf("read captured record: %w", err)
+	}
+	m := w.EventMetadata
+	at, err := time.Parse(time.RFC3339, m.InferenceTime)
+	switch {
+	case m.EventID == "":
+		return Record{}, fmt.Errorf("read captured record: it has no eventId")
+	case err != nil:
+		return Record{}, fmt.Errorf("read captured record %s: %w", m.EventID, err)
+	}
+	r := Record{EventID: m.EventID, InferenceID: m.InferenceID, CustomAttributes: m.CustomAttributes, Time: at.UTC()}
+	if r.Input, err = w.CaptureData.EndpointInput.decode(); err == nil {
+		r.Output, err = w.CaptureData.EndpointOutput.decode()
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("read captured record %s: %w", m.EventID, err)
+	}
+	return r, nil
+}
+
+func (w *wirePayload) decode() (*Payload, error) {
+	if w == nil {
+		return nil, nil
+	}
+	p := &Payload{ContentType: w.ObservedContentType, Encoding: Encoding(w.Encoding)}
+	switch p.Encoding {
+	case CSV, JSON:
+		p.Data = []byte(w.Data)
+	case Base64:
+		var err error
+		if p.Data, err = base64.StdEncoding.DecodeString(w.Data); err != nil {
+			return nil, fmt.Errorf("data: %w", err)
+		}
+	default:
+		return nil, fmt.Errorf("encoding %q is not one of CSV, JSON and BASE64", w.Encoding)
+	}
+	return p, nil
+}

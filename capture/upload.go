@@ -1,0 +1,188 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxPauses is how many times longer than the first the pause before trying a bucket again may get.
+const maxPauses = 30
+
+// uploads takes files to their buckets: those of one bucket one after the other, so that one that is dead or slow holds up
+// its own only.
+type uploads struct {
+	opts             Options
+	spool            *spool
+	uploaded, failed atomic.Int64
+
+	mu      sync.Mutex
+	buckets map[string]*bucket
+	idle    chan struct{} // closed and made anew whenever a bucket has nothing left
+	all     sync.WaitGroup
+}
+
+// A bucket is what waits for one.
+type bucket struct {
+	files   []*file
+	running bool
+	broken  error // what made the last upload fail; nil: it did not
+}
+
+func newUploads(o Options, s *spool) *uploads {
+	return &uploads{opts: o, spool: s, buckets: make(map[string]*bucket), idle: make(chan struct{})}
+}
+
+func bucketOf(uri string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+	return name
+}
+
+// trouble is what made the last upload to the bucket of a URI fail.
+func (u *uploads) trouble(uri string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if b := u.buckets[bucketOf(uri)]; b != nil {
+		return b.broken
+	}
+	return nil
+}
+
+// add has a file uploaded, until ctx ends.
+func (u *uploads) add(ctx context.Context, f *file) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	name := bucketOf(f.Records)
+	b := u.buckets[name]
+	if b == nil {
+		b = &bucket{}
+		u.buckets[name] = b
+	}
+	b.files = append(b.files, f)
+	if !b.running {
+		b.running = true
+		u.all.Go(func() { u.run(ctx, b) })
+	}
+}
+
+// run uploads a bucket's files until there are no more.
+func (u *uploads) run(ctx context.Context, b *bucket) {
+	pause := u.opts.RetryPause
+	for f := u.next(ctx, b); f != nil; f = u.next(ctx, b) {
+		err := u.upload(ctx, f)
+		if ctx.Err() != nil {
+			continue // it is the next process's
+		}
+		u.note(b, f, err)
+		if err == nil {
+			pause = u.opts.RetryPause
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause/2 + rand.N(pause/2+1)):
+		}
+		pause = min(2*pause, maxPauses*u.opts.RetryPause)
+	}
+}
+
+// next is the file to upload now; nil: there is none.
+func (u *uploads) next(ctx context.Context, b *bucket) *file {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(b.files) > 0 && ctx.Err() == nil {
+		return b.files[0]
+	}
+	b.running = false
+	close(u.idle)
+	u.idle = make(chan struct{})
+	return nil
+}
+
+// note says how the upload of the bucket's first file went.
+func (u *uploads) note(b *bucket, f *file, err error) {
+	u.mu.Lock()
+	first := b.broken == nil
+	b.broken = err
+	if err == nil {
+		b.files = b.files[1:]
+	}
+	u.mu.Unlock()
+	if err == nil {
+		u.uploaded.Add(1)
+		return
+	}
+	u.failed.Add(1)
+	if first {
+		u.opts.Log.Error("capture: an object cannot be uploaded, and is tried again", "object", f.Records, "error", err)
+	}
+}
+
+// upload makes objects of a file and takes it out of the spool. It may be done twice.
+func (u *uploads) upload(ctx context.Context, f *file) error {
+	ctx, cancel := context.WithTimeout(ctx, u.opts.UploadTimeout)
+	defer cancel()
+	if f.records.size > 0 {
+		// The times first: whoever sees the records finds them.
+		if err := u.copy(ctx, f.path+timesExt, f.Times); err != nil {
+			return err
+		}
+		if err := u.copy(ctx, f.path+recordsExt, f.Records); err != nil {
+			return err
+		}
+	}
+	if err := u.spool.remove(f); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
+func (u *uploads) copy(ctx context.Context, path, uri string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	defer from.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // an object that was not written to its end does not appear
+	to, err := u.opts.Objects.Create(ctx, uri)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		cancel()
+		to.Close()
+		return err
+	}
+	return to.Close()
+}
+
+// drain waits until everything is uploaded, or nothing more can be, at most so long.
+func (u *uploads) drain(atMost time.Duration) {
+	timeout := time.After(atMost)
+	for {
+		u.mu.Lock()
+		busy, idle := false, u.idle
+		for _, b := range u.buckets {
+			busy = busy || b.running && b.broken == nil
+		}
+		u.mu.Unlock()
+		if !busy {
+			return
+		}
+		select {
+		case <-idle:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+// wait returns when no upload is under way.
+func (u *uploads) wait() { u.all.Wait() }
