@@ -16,9 +16,8 @@ var runtimePrefix = []byte("/endpoints/")
 type client struct {
 	lane  *lane
 	conn  *reactor.Conn
-	since time.Time // when it was opened
+	since time.Time // when it was opened, or had the last answer
 	state clientState
-	used  bool // a request has come on it
 
 	readable  bool   // there may be more to read than was read
 	left      bool   // the client has closed its side: what it sent before may still be there to read
@@ -153,7 +152,6 @@ func (c *client) fill() bool {
 		c.leave()
 		return false
 	}
-	c.used = true
 	if c.message.extend(into[:n]) {
 		c.body(nil)
 		return true
@@ -392,8 +390,8 @@ func (c *client) written() {
 		c.close()
 		return
 	}
-	c.state, c.bare = stateHead, false
-	c.conn.Expire(time.Now().Add(c.lane.server.opts.IdleTimeout))
+	c.state, c.bare, c.since = stateHead, false, time.Now()
+	c.conn.Expire(c.since.Add(c.lane.server.opts.IdleTimeout))
 	c.advance()
 }
 

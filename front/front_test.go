@@ -397,13 +397,44 @@ func TestServe_DrainsRequestsThatAreThere(t *testing.T) {
 	})
 	<-time.After(50 * time.Millisecond) // the loop is asked for what is at rest, behind what holds it up
 	io.WriteString(c, request)
-	<-time.After(50 * time.Millisecond)
+	<-time.After(150 * time.Millisecond)
 	close(release)
 	if resp, err := http.ReadResponse(br, nil); err != nil || resp.StatusCode != 200 || !resp.Close {
 		t.Errorf("got %v, %v", resp, err)
 	}
 	if err := <-s.ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// Clients that call again and again have their next request on its way when the last one has been answered.
+func TestServe_DrainsBusyClients(t *testing.T) {
+	for range 20 {
+		s := serve(t, front.Options{})
+		var calling sync.WaitGroup
+		for range 4 {
+			c := s.dial(t)
+			calling.Go(func() {
+				br := bufio.NewReader(c)
+				for n := 0; ; n++ {
+					io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n")
+					resp, err := http.ReadResponse(br, nil)
+					if err != nil {
+						t.Errorf("request %d: %v", n, err)
+						return
+					}
+					if io.Copy(io.Discard, resp.Body); resp.Close {
+						return
+					}
+				}
+			})
+		}
+		<-time.After(5 * time.Millisecond)
+		s.stop()
+		if err := <-s.ended; err != nil {
+			t.Error(err)
+		}
+		calling.Wait()
 	}
 }
 

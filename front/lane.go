@@ -36,16 +36,16 @@ func (l *lane) add(fd int) {
 	conn.Expire(c.since.Add(l.server.opts.HeaderTimeout))
 }
 
-// unusedAge is how old a connection must be to be closed for that nothing has ever come on it: something may be on its
-// way on a younger one.
-const unusedAge = 100 * time.Millisecond
+// restingAge is how long a connection must be at rest to be closed for it: a request may be on its way on one that was just
+// opened, or just had an answer.
+const restingAge = 100 * time.Millisecond
 
 // drain closes what is at rest, unless a request that was not read yet is there, and returns how many clients are left.
 // They end with the answer they wait for.
 func (l *lane) drain() int {
 	l.draining = true
 	for c := range l.clients {
-		if c.atRest() && (c.used || time.Since(c.since) > unusedAge) && c.conn.Quiet() {
+		if c.atRest() && time.Since(c.since) > restingAge && c.conn.Quiet() {
 			c.close()
 		}
 	}
