@@ -34,4 +34,6 @@ type CapturedLeg struct {
 // that it is handed after it returns, and counts what it cannot take.
 type CaptureRecorder interface {
 	Capture(*CapturedLeg)
+	// Lose counts a leg whose answer could not be kept.
+	Lose()
 }

@@ -39,6 +39,16 @@ type DataCapture struct {
 	Role             string // ARN of the role that writes
 }
 
+// Active reports whether there is anything to be captured. Records are not encrypted yet, so none are written that are to be.
+func (c *DataCapture) Active() bool { return c != nil && c.Enabled && c.KmsKey == "" }
+
+// Equal reports whether both mean the same, whoever writes.
+func (c DataCapture) Equal(d DataCapture) bool {
+	return c.Enabled == d.Enabled && c.SamplingPercent == d.SamplingPercent && c.Destination == d.Destination &&
+		c.KmsKey == d.KmsKey && c.Input == d.Input && c.Output == d.Output &&
+		slices.Equal(c.CSVContentTypes, d.CSVContentTypes) && slices.Equal(c.JSONContentTypes, d.JSONContentTypes)
+}
+
 // An EndpointConfig is a plan for an endpoint. It does not change once it is made.
 type EndpointConfig struct {
 	Name       EndpointConfigName

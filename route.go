@@ -15,6 +15,7 @@ type EndpointRoute struct {
 	ID         string
 	Production []VariantRoute
 	Mirrors    []MirrorRoute // none: nothing is copied
+	Capture    *CaptureRoute // nil: nothing is captured
 }
 
 // A VariantRoute is where requests for one variant go. No instances means that none is in service just now.

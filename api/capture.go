@@ -1,8 +1,6 @@
 package api
 
 import (
-	"slices"
-
 	"gnomon"
 	"gnomon/sagemaker"
 )
@@ -38,7 +36,7 @@ func showCapture(c *gnomon.DataCapture, requested *sagemaker.DataCaptureConfig) 
 	if c == nil {
 		return nil
 	}
-	if same, err := capture(requested, c.Role); err == nil && same != nil && sameCapture(*same, *c) {
+	if same, err := capture(requested, c.Role); err == nil && same != nil && same.Equal(*c) {
 		return requested
 	}
 	out := &sagemaker.DataCaptureConfig{
@@ -57,12 +55,6 @@ func showCapture(c *gnomon.DataCapture, requested *sagemaker.DataCaptureConfig) 
 	return out
 }
 
-func sameCapture(a, b gnomon.DataCapture) bool {
-	return a.Enabled == b.Enabled && a.SamplingPercent == b.SamplingPercent && a.Destination == b.Destination &&
-		a.KmsKey == b.KmsKey && a.Input == b.Input && a.Output == b.Output &&
-		slices.Equal(a.CSVContentTypes, b.CSVContentTypes) && slices.Equal(a.JSONContentTypes, b.JSONContentTypes)
-}
-
 func showContentTypes(c *gnomon.DataCapture) *sagemaker.CaptureContentTypeHeader {
 	if len(c.CSVContentTypes) == 0 && len(c.JSONContentTypes) == 0 {
 		return nil
@@ -70,14 +62,18 @@ func showContentTypes(c *gnomon.DataCapture) *sagemaker.CaptureContentTypeHeader
 	return &sagemaker.CaptureContentTypeHeader{CsvContentTypes: c.CSVContentTypes, JsonContentTypes: c.JSONContentTypes}
 }
 
-// summarizeCapture returns what DescribeEndpoint says of c. No records are written yet, so capture is never Started.
-func summarizeCapture(c *gnomon.DataCapture) *sagemaker.DataCaptureConfigSummary {
+// summarizeCapture returns what DescribeEndpoint says of c, which is being done or not.
+func summarizeCapture(c *gnomon.DataCapture, capturing bool) *sagemaker.DataCaptureConfigSummary {
 	if c == nil {
 		return nil
 	}
+	status := sagemaker.CaptureStatusStopped
+	if capturing {
+		status = sagemaker.CaptureStatusStarted
+	}
 	return &sagemaker.DataCaptureConfigSummary{
 		EnableCapture:             c.Enabled,
-		CaptureStatus:             sagemaker.CaptureStatusStopped,
+		CaptureStatus:             status,
 		CurrentSamplingPercentage: int32(c.SamplingPercent),
 		DestinationS3Uri:          c.Destination,
 		KmsKeyId:                  c.KmsKey,

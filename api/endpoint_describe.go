@@ -25,7 +25,7 @@ func (e endpoints) describe(ctx context.Context, in *sagemaker.DescribeEndpointI
 		EndpointConfigName:       optional(string(held.Config)),
 		ProductionVariants:       summarize(found, held.Production, wanted),
 		ShadowProductionVariants: summarize(found, held.Shadows, wanted),
-		DataCaptureConfig:        summarizeCapture(held.Capture),
+		DataCaptureConfig:        summarizeCapture(held.Capture, e.service.Capturing(found)),
 		EndpointStatus:           sagemaker.EndpointStatus(found.Status),
 		FailureReason:            optional(found.FailureReason),
 		CreationTime:             moment(found.CreatedAt),

@@ -56,7 +56,7 @@ func newStage(t *testing.T) *stage {
 	}
 	partition := gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"}
 	p := &control.Plane{
-		Store: db, Artifacts: there{}, Images: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: db, Artifacts: there{}, Images: there{}, Captures: there{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: partition, Roles: []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}},
@@ -250,6 +250,8 @@ func decoded(t *testing.T, s string) map[string]any {
 type there struct{}
 
 func (there) CheckImage(string) error { return nil }
+
+func (there) Trouble(string) error { return nil }
 
 func (there) Check(_ context.Context, a gnomon.Artifact) error {
 	if strings.HasPrefix(a.URI, "s3://nowhere/") {

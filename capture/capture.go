@@ -138,6 +138,9 @@ func (s *stream) Capture(g *gnomon.CapturedLeg) {
 	}
 }
 
+// Lose implements [gnomon.CaptureRecorder].
+func (s *stream) Lose() { s.counts.lost[noMemory].Add(1) }
+
 // Run writes and uploads until ctx ends, then writes what waits, and uploads it as far as that is possible in the grace. What
 // an earlier run has left in the spool is uploaded first. It returns what makes capturing impossible.
 func (c *Capture) Run(ctx context.Context) error {

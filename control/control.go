@@ -80,9 +80,16 @@ type Plane struct {
 	Rules       Rules
 	Artifacts   Artifacts
 	Images      Images
+	Captures    Captures
 	Log         *slog.Logger
 	Endpoints   *Queue // wakes the [EndpointReconciler], by endpoint name
 	Experiments *Queue // wakes the [ExperimentReconciler], by experiment name
+}
+
+// Captures says how capturing goes.
+type Captures interface {
+	// Trouble says why nothing is captured for a destination just now; nil if it is.
+	Trouble(destination string) error
 }
 
 // now is the time of a request or a step, in UTC and in the precision that is stored.

@@ -14,6 +14,11 @@ import (
 // Endpoints are the endpoint resources.
 type Endpoints struct{ Plane *Plane }
 
+// Capturing reports whether what the endpoint is asked and answers is being kept.
+func (s Endpoints) Capturing(e *gnomon.Endpoint) bool {
+	return e.Live != nil && e.Live.Capture.Active() && s.Plane.Captures.Trouble(e.Live.Capture.Destination) == nil
+}
+
 // A Change is how an owner wants an endpoint to be made or updated.
 type Change struct {
 	Name       gnomon.EndpointName

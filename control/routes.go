@@ -52,7 +52,14 @@ func (b *board) publish() {
 
 func sameRoute(a, b gnomon.EndpointRoute) bool {
 	return a.Name == b.Name && a.ID == b.ID && slices.EqualFunc(a.Mirrors, b.Mirrors, sameMirror) &&
-		slices.EqualFunc(a.Production, b.Production, sameVariant)
+		slices.EqualFunc(a.Production, b.Production, sameVariant) && sameCaptureRoute(a.Capture, b.Capture)
+}
+
+func sameCaptureRoute(a, b *gnomon.CaptureRoute) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Salt == b.Salt && a.DataCapture.Equal(b.DataCapture)
 }
 
 func sameVariant(a, b gnomon.VariantRoute) bool {
@@ -72,6 +79,9 @@ func (s site) route(instances map[gnomon.InstanceID]gnomon.Instance) gnomon.Endp
 		r.Production = append(r.Production, s.variantRoute(v, gnomon.Production, instances))
 	}
 	r.Mirrors = s.mirrorRoutes(instances)
+	if c := s.e.Live.Capture; c.Active() {
+		r.Capture = &gnomon.CaptureRoute{DataCapture: *c, Salt: s.e.ID}
+	}
 	return r
 }
 

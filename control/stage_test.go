@@ -65,7 +65,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: there{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
@@ -190,6 +190,8 @@ func (m moody) Do(ctx context.Context, f func(*gnomon.Tx) error) error {
 type there struct{}
 
 func (there) Check(context.Context, gnomon.Artifact) error { return nil }
+
+func (there) Trouble(string) error { return nil }
 
 // CheckImage knows every image but one.
 func (there) CheckImage(name string) error {

@@ -34,6 +34,10 @@ type exchange struct {
 	offered bool  // to the shadows
 	leg     leg
 	flow    flow // of a streamed answer
+
+	captured   bool
+	keeper     keeper // of an answer that is captured
+	outputType []byte // likewise
 }
 
 // retain adds a reader.
@@ -50,12 +54,12 @@ func (x *exchange) release() {
 	if len(x.lane.spare) == maxSpare {
 		return
 	}
-	kept := x.kept
+	kept, k := x.kept, x.keeper.end(x.lane.router)
 	if cap(kept) > keptBody {
 		kept = nil
 	}
 	*x = exchange{
-		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
+		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(), keeper: k, outputType: x.outputType[:0],
 	}
 	x.leg.work = x
 	x.lane.spare = append(x.lane.spare, x)

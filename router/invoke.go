@@ -193,11 +193,41 @@ func (x *exchange) ended(unreached bool) {
 	}
 	x.sent() // by the route that is recorded; one that reached a model has been offered before
 	g := &x.leg
-	x.recorder().Record(x.flow.result(g.result(time.Since(x.began)-g.took), x.began))
+	result := x.flow.result(g.result(time.Since(x.began)-g.took), x.began)
+	x.recorder().Record(result)
 	x.to.in.release()
+	x.keepAnswer(result)
 	x.answer()
+	x.capture(result)
 	g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	x.release()
+}
+
+// keepAnswer takes what of the answer lies in the loop's memory, which the caller's next request may be read into as soon as
+// this one is answered. Everything else can be captured when the caller has its answer.
+func (x *exchange) keepAnswer(result gnomon.Leg) {
+	x.captured = x.to.v.capture.wants(x)
+	if !x.captured || !good(result) {
+		return
+	}
+	x.outputType = append(x.outputType[:0], contentType(&x.leg.in.head)...)
+	if !x.keeper.on && len(x.leg.in.body) <= keptBody {
+		x.keeper.begin()
+		x.keeper.add(x.leg.in.body, x.lane.router)
+	}
+}
+
+// capture keeps how it went, if the request is in the sample.
+func (x *exchange) capture(result gnomon.Leg) {
+	switch c := x.to.v.capture; {
+	case !x.captured:
+	case x.keeper.lost:
+		c.rec.Lose()
+	case x.keeper.on:
+		c.record(&x.leg, result, x.outputType, x.keeper.data)
+	default:
+		c.record(&x.leg, result, x.outputType, x.leg.in.body)
+	}
 }
 
 // answer tells the caller how it went.

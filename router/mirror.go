@@ -216,7 +216,12 @@ func (q *queue) send(w waiting) gnomon.Bucket {
 	}
 	c := q.lane.copied()
 	c.queue, c.x, c.in, c.probe, c.place = q, w.x, in, w.probe, len(q.busy)
-	c.rec = q.mirror.route.Load().shadow.plain
+	shadow := q.mirror.route.Load().shadow
+	c.rec, c.capture = shadow.plain, nil
+	if shadow.capture.wants(w.x) {
+		c.capture = shadow.capture
+		c.keeper.begin()
+	}
 	q.busy = append(q.busy, c)
 	q.working.Add(1)
 	q.pool = in.shadow[q.lane.loop.Index()]
@@ -270,6 +275,9 @@ type copied struct {
 	place int // among the busy ones
 	leg   leg
 	flow  flow
+
+	capture *capture // nil: nothing of it is kept
+	keeper  keeper
 }
 
 func (c *copied) start() {
@@ -290,10 +298,11 @@ func (c *copied) sent() {
 }
 
 // part implements [work].
-func (c *copied) part([]byte) bool {
+func (c *copied) part(run []byte) bool {
 	if c.x.stream {
 		c.flow.note()
 	}
+	c.keeper.add(run, c.queue.mirror.router)
 	return true
 }
 
@@ -306,7 +315,9 @@ func (c *copied) ended(bool) {
 			q.mirror.breaker.abandon()
 		}
 	} else {
-		c.rec.Record(c.flow.result(g.result(0), time.Time{}))
+		result := c.flow.result(g.result(0), time.Time{})
+		c.rec.Record(result)
+		c.keep(result)
 		q.mirror.breaker.result(g.fault == gnomon.NoFault || g.fault == gnomon.FaultProtocol, c.probe, time.Now())
 	}
 	c.in.release()
@@ -315,6 +326,17 @@ func (c *copied) ended(bool) {
 	c.reuse()
 	if q.length.Load() > 0 {
 		q.drainSoon()
+	}
+}
+
+// keep captures how it went, if the request is in the sample.
+func (c *copied) keep(result gnomon.Leg) {
+	switch {
+	case c.capture == nil:
+	case c.keeper.lost:
+		c.capture.rec.Lose()
+	default:
+		c.capture.record(&c.leg, result, contentType(&c.leg.in.head), c.keeper.data)
 	}
 }
 
@@ -330,7 +352,7 @@ func (q *queue) free(c *copied) {
 
 func (c *copied) reuse() {
 	l := c.queue.lane
-	*c = copied{leg: c.leg.emptied()}
+	*c = copied{leg: c.leg.emptied(), keeper: c.keeper.end(c.queue.mirror.router)}
 	c.leg.work = c
 	if len(l.copies) < maxSpare {
 		l.copies = append(l.copies, c)

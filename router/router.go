@@ -44,6 +44,9 @@ type Options struct {
 	// other goroutines for requests with large bodies.
 	Authorize func(head *http1.Request, body []byte, endpoint gnomon.EndpointName) error
 
+	Capturer      Capturer // nil: nothing is captured
+	CaptureMemory int64    // bytes of answers that are kept only to be captured: shadows', and streams; 64 MiB
+
 	InvocationTimeout  time.Duration // for a model to answer, from when the request is written; 60 s
 	StreamTimeout      time.Duration // for a streamed answer, from beginning to end; 8 min
 	ConnectTimeout     time.Duration // for a model to take a connection; 250 ms
@@ -64,6 +67,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	o.CaptureMemory = cmp.Or(o.CaptureMemory, 64<<20)
 	o.InvocationTimeout = cmp.Or(o.InvocationTimeout, 60*time.Second)
 	o.StreamTimeout = cmp.Or(o.StreamTimeout, 8*time.Minute)
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 250*time.Millisecond)
@@ -92,6 +96,7 @@ type Router struct {
 	table atomic.Pointer[table]
 
 	memory *budget.Budget // of the mirrors
+	kept   *budget.Budget // of answers to be captured
 	checks sync.WaitGroup // of signatures, beside the loops
 
 	mu        sync.Mutex // publishing, and what only publishing changes
@@ -112,7 +117,7 @@ func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Ro
 	for _, l := range group.Loops() {
 		r.lanes = append(r.lanes, &lane{router: r, loop: l})
 	}
-	r.memory = budget.New(r.opts.MirrorMemory)
+	r.memory, r.kept = budget.New(r.opts.MirrorMemory), budget.New(r.opts.CaptureMemory)
 	r.table.Store(&table{})
 	return r
 }

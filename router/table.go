@@ -26,6 +26,7 @@ type variant struct {
 	plain     gnomon.LegRecorder
 	tested    gnomon.LegRecorder // while its endpoint is under test; nil for a variant that is not compared
 	mirrors   []*mirrorRoute     // that it is compared in
+	capture   *capture           // nil: nothing of it is kept
 }
 
 // compiled is a table, and which long-lived things it uses.
@@ -55,6 +56,7 @@ func (r *Router) compileEndpoint(route gnomon.EndpointRoute, next *compiled) *en
 		row := r.compileVariant(v, next)
 		series := gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: v.Name}
 		row.plain = r.rec.Series(series)
+		row.capture = r.compileCapture(route, v.Name)
 		var ids []gnomon.MirrorID
 		for i, m := range route.Mirrors {
 			if m.Source == v.Name || m.Source == "" {
@@ -75,6 +77,7 @@ func (r *Router) compileMirrors(route gnomon.EndpointRoute, next *compiled) []*m
 	for _, m := range route.Mirrors {
 		shadow := r.compileVariant(m.Shadow, next)
 		shadow.plain = r.rec.Series(gnomon.Series{EndpointID: route.ID, Endpoint: route.Name, Variant: m.Shadow.Name, Mirrors: gnomon.NewMirrors(m.ID)})
+		shadow.capture = r.compileCapture(route, m.Shadow.Name)
 		all = append(all, r.compileMirror(m, route.Name, shadow))
 		next.mirrors[m.ID] = true
 	}

@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"gnomon"
+	"gnomon/capture"
 	"gnomon/front"
 	"gnomon/router"
 )
@@ -88,6 +89,26 @@ type limitsConfig struct {
 	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
 	BreakerFaults int      `yaml:"breaker_faults"` // in a row; 20
 	BreakerPause  duration `yaml:"breaker_pause"`  // 1s
+
+	// Of capturing.
+	CaptureFlush    *duration `yaml:"capture_flush"`     // 200ms; 0s: every record at once
+	CaptureMemory   int64     `yaml:"capture_memory"`    // bytes; 64 MiB
+	CaptureFileAge  duration  `yaml:"capture_file_age"`  // 1m
+	CaptureFileSize int64     `yaml:"capture_file_size"` // bytes; 16 MiB
+	CaptureSpool    int64     `yaml:"capture_spool"`     // bytes; 4 GiB
+}
+
+// capture returns what capturing is held to.
+func (l limitsConfig) capture() capture.Options {
+	o := capture.Options{
+		Memory: l.CaptureMemory, FileAge: time.Duration(l.CaptureFileAge), FileSize: l.CaptureFileSize, SpoolSize: l.CaptureSpool,
+	}
+	if l.CaptureFlush != nil {
+		if o.Flush = time.Duration(*l.CaptureFlush); o.Flush == 0 {
+			o.Flush = -1 // every record at once
+		}
+	}
+	return o
 }
 
 func (l limitsConfig) check() error {
@@ -96,6 +117,7 @@ func (l limitsConfig) check() error {
 		"body_budget": l.BodyBudget, "answer": int64(l.Answer), "in_flight": int64(l.InFlight), "shadow_body": int64(l.ShadowBody),
 		"shadow_answer": int64(l.ShadowAnswer), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers),
 		"mirror_memory": l.MirrorMemory, "breaker_faults": int64(l.BreakerFaults),
+		"capture_memory": l.CaptureMemory, "capture_file_size": l.CaptureFileSize, "capture_spool": l.CaptureSpool,
 	} {
 		if n < 0 {
 			return fmt.Errorf("limits.%s is %d; it cannot be negative", name, n)
@@ -111,7 +133,7 @@ func (l limitsConfig) router() router.Options {
 		ConnectTimeout: time.Duration(l.ConnectTimeout), MaxAnswer: l.Answer, MaxInFlight: l.InFlight,
 		ShadowTimeout: time.Duration(l.ShadowTimeout), MaxShadowBody: l.ShadowBody, MaxShadowAnswer: l.ShadowAnswer,
 		MirrorQueue: l.MirrorQueue, MirrorWorkers: l.MirrorWorkers, MirrorMemory: l.MirrorMemory,
-		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause),
+		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause), CaptureMemory: l.CaptureMemory,
 	}
 }
 

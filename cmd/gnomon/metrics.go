@@ -7,18 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"gnomon/capture"
 	"gnomon/front"
 	"gnomon/meter"
 	"gnomon/router"
 )
 
-// newRegistry has what /metrics shows: the meter's numbers, the state of router and listener, and what the process
+// newRegistry has what /metrics shows: the meter's numbers, the state of router, listener and capture, and what the process
 // holds itself. Whatever has a limit is shown with it.
-func newRegistry(m *meter.Meter, routing func() router.Stats, listening func() front.Stats) (*prometheus.Registry, error) {
+func newRegistry(m *meter.Meter, capturing func() capture.Stats, routing func() router.Stats, listening func() front.Stats) (*prometheus.Registry, error) {
 	registry := prometheus.NewRegistry()
 	var err error
 	for _, c := range []prometheus.Collector{
-		m.Collector(), routerCollector(routing), frontCollector(listening),
+		m.Collector(), captureCollector(capturing), routerCollector(routing), frontCollector(listening),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		err = errors.Join(err, registry.Register(c))
@@ -31,6 +32,10 @@ func newRegistry(m *meter.Meter, routing func() router.Stats, listening func() f
 
 func gauge(ch chan<- prometheus.Metric, d *prometheus.Desc, v float64, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, n int64, labels ...string) {
+	ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
 }
 
 // A routerCollector shows the router's state to Prometheus.
@@ -112,6 +117,43 @@ func (c frontCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, bodyBytes, float64(s.BodyBytes))
 	gauge(ch, maxBodyBytes, float64(s.MaxBodyBytes))
 	for reason, n := range s.Refused {
-		ch <- prometheus.MustNewConstMetric(clientRefused, prometheus.CounterValue, float64(n), reason)
+		counter(ch, clientRefused, n, reason)
+	}
+}
+
+// A captureCollector shows to Prometheus how capturing goes.
+type captureCollector func() capture.Stats
+
+var (
+	capturedRecords = prometheus.NewDesc("gnomon_capture_records_total", "Records written to the spool.", []string{"endpoint", "variant"}, nil)
+	lostRecords     = prometheus.NewDesc("gnomon_capture_lost_total", "Records lost, since there was no room for them or they could not be written.", []string{"endpoint", "variant", "reason"}, nil)
+	captureMemory   = prometheus.NewDesc("gnomon_capture_memory_bytes", "Bytes of records that wait to be written.", nil, nil)
+	maxCapture      = prometheus.NewDesc("gnomon_capture_memory_max_bytes", "Bytes that they may hold.", nil, nil)
+	spooled         = prometheus.NewDesc("gnomon_capture_spool_bytes", "Bytes of records that wait to be uploaded.", nil, nil)
+	maxSpooled      = prometheus.NewDesc("gnomon_capture_spool_max_bytes", "Bytes that they may hold.", nil, nil)
+	uploads         = prometheus.NewDesc("gnomon_capture_uploads_total", "Uploads of captured records, by result: ok or failed, which are tried again.", []string{"result"}, nil)
+)
+
+// Describe names the metrics.
+func (c captureCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{capturedRecords, lostRecords, captureMemory, maxCapture, spooled, maxSpooled, uploads} {
+		ch <- d
+	}
+}
+
+// Collect sends their values now.
+func (c captureCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c()
+	gauge(ch, captureMemory, float64(s.Memory))
+	gauge(ch, maxCapture, float64(s.MaxMemory))
+	gauge(ch, spooled, float64(s.Spooled))
+	gauge(ch, maxSpooled, float64(s.MaxSpooled))
+	counter(ch, uploads, s.Uploaded, "ok")
+	counter(ch, uploads, s.Failed, "failed")
+	for _, of := range s.Streams {
+		counter(ch, capturedRecords, of.Written, string(of.Endpoint), string(of.Variant))
+		for reason, n := range of.Lost {
+			counter(ch, lostRecords, n, string(of.Endpoint), string(of.Variant), reason)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"gnomon"
 	"gnomon/access"
 	"gnomon/api"
+	"gnomon/capture"
 	"gnomon/control"
 	"gnomon/front"
 	"gnomon/host"
@@ -57,6 +58,7 @@ type house struct {
 	db        *store.DB
 	traffic   *store.Traffic
 	objects   *objects.Table
+	capture   *capture.Capture
 	meter     *meter.Meter
 	router    *router.Router
 	loops     *reactor.Group
@@ -133,6 +135,11 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if h.objects, err = objects.New(c.buckets()); err != nil {
 		return h, err
 	}
+	capturing := c.Limits.capture()
+	capturing.Dir, capturing.Objects, capturing.Log = filepath.Join(c.DataDir, "spool"), h.objects, log
+	if h.capture, err = capture.New(capturing); err != nil {
+		return h, err
+	}
 	h.meter = meter.New(meter.Options{
 		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours),
 	}, h.traffic, log)
@@ -144,7 +151,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		log.Error("event loop: a handler panicked", "panic", v, "stack", string(stack))
 	})
 	routing := c.Limits.router()
-	routing.Partition, routing.Authorize = c.partition(), gate.runtime()
+	routing.Partition, routing.Authorize, routing.Capturer = c.partition(), gate.runtime(), h.capture
 	h.router = router.New(routing, h.loops, h.meter, log)
 	driver, err := newDriver(c, h.objects, log)
 	if err != nil {
@@ -153,7 +160,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Log: log,
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: h.capture, Log: log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
@@ -162,7 +169,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	}
 	h.endpoints = control.NewEndpointReconciler(h.plane, h.host, h.router)
 	h.host.Notify(h.endpoints.Changed)
-	registry, err := newRegistry(h.meter, h.router.Stats, func() front.Stats { return h.front.Stats() }) // there is one when it is asked
+	registry, err := newRegistry(h.meter, h.capture.Stats, h.router.Stats, func() front.Stats { return h.front.Stats() }) // there is one when it is asked
 	if err != nil {
 		return h, err
 	}
@@ -232,6 +239,7 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		endings = append(endings, func() error { cancel(); return <-done })
 	}
 	start(h.meter.Run)
+	start(h.capture.Run)
 	start(h.loops.Run)
 	start(h.router.Run)
 	start(h.host.Run)
