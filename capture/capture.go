@@ -26,9 +26,10 @@ import (
 )
 
 // Objects is where records end up. Create returns a writer for the object at an s3:// URI, which appears whole when Close
-// returns nil, and not at all if ctx ends before.
+// returns nil, and not at all if ctx ends before. Clean removes what a Create has left behind whose process was killed.
 type Objects interface {
 	Create(ctx context.Context, uri string) (io.WriteCloser, error)
+	Clean(ctx context.Context, uri string) error
 }
 
 // Options are what a [Capture] needs, and its limits. A limit of zero means the default.

@@ -68,7 +68,8 @@ type file struct {
 
 	records, times part
 	count          int     // of records that are not written yet
-	counts         *counts // of its stream; nil: an earlier process began it
+	counts         *counts // of its stream; nil if resumed
+	resumed        bool    // an earlier process began it
 }
 
 // A part is one of a file's two files. What is in it ends with a whole line.
@@ -187,7 +188,7 @@ func (s *spool) resume(log *slog.Logger) ([]*file, error) {
 			}
 			continue
 		}
-		f := &file{path: filepath.Join(s.dir, name)}
+		f := &file{path: filepath.Join(s.dir, name), resumed: true}
 		text, err := os.ReadFile(f.path + planExt)
 		if err == nil {
 			err = json.Unmarshal(text, &f.plan)

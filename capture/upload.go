@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -128,6 +129,11 @@ func (u *uploads) note(b *bucket, f *file, err error) {
 func (u *uploads) upload(ctx context.Context, f *file) error {
 	ctx, cancel := context.WithTimeout(ctx, u.opts.UploadTimeout)
 	defer cancel()
+	if f.resumed {
+		if err := errors.Join(u.opts.Objects.Clean(ctx, f.Times), u.opts.Objects.Clean(ctx, f.Records)); err != nil {
+			return err
+		}
+	}
 	if f.records.size > 0 {
 		// The times first: whoever sees the records finds them.
 		if err := u.copy(ctx, f.path+timesExt, f.Times); err != nil {

@@ -12,6 +12,8 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -146,6 +148,45 @@ func (t *Table) Create(ctx context.Context, uri string) (io.WriteCloser, error) 
 	return w, nil
 }
 
+// Clean removes what an unfinished Create of the object has left behind, in a process that was killed. Nobody may be at it
+// now. The object itself stays.
+func (t *Table) Clean(_ context.Context, uri string) error {
+	name, key, err := Split(uri)
+	if err != nil {
+		return err
+	}
+	p, ok := t.place(name)
+	if !ok || p.folder == "" {
+		return nil // elsewhere nothing is left behind
+	}
+	if err := p.check(key); err != nil {
+		return fmt.Errorf("clean %s: %w", uri, err)
+	}
+	path := filepath.Join(p.of(name), filepath.FromSlash(key))
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), filepath.Base(path)); ok && rest != "" && unfinished.FindString(rest) == rest {
+			err = errors.Join(err, os.Remove(filepath.Join(filepath.Dir(path), e.Name())))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("clean %s: %w", uri, err)
+	}
+	return nil
+}
+
+// place is where a bucket is.
+func (t *Table) place(bucket string) (place, bool) {
+	p, ok := t.places[bucket]
+	if !ok {
+		p, ok = t.places[Default]
+	}
+	return p, ok
+}
+
 // object returns the bucket and the key of a URI that names one object, for reading or for writing.
 func (t *Table) object(uri string, write bool) (*blob.Bucket, string, error) {
 	name, key, err := Split(uri)
@@ -164,10 +205,7 @@ func (t *Table) object(uri string, write bool) (*blob.Bucket, string, error) {
 
 // bucket opens the bucket of that name on its first use; for writing, it makes the folder. The key is only checked.
 func (t *Table) bucket(name, key string, write bool) (*blob.Bucket, error) {
-	p, ok := t.places[name]
-	if !ok {
-		p, ok = t.places[Default]
-	}
+	p, ok := t.place(name)
 	if !ok {
 		return nil, fmt.Errorf("bucket %q is not configured, and there is no default: %w", name, fs.ErrNotExist)
 	}

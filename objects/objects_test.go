@@ -224,3 +224,40 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// TestTable_CleansUpAfterAKill has what a killed process leaves of an object that it was writing.
+func TestTable_CleansUpAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	tab := newTable(t, map[string]string{"bucket": "file://" + dir, "memory": "mem://"})
+	put(t, tab, "s3://bucket/a/object", "whole")
+	if _, err := tab.Create(t.Context(), "s3://bucket/a/object"); err != nil { // and nobody closes it
+		t.Fatal(err)
+	}
+	others := []string{"object", "object.tmp", "object.0123456789abcdef.tmp.gz", "objects.0123456789abcdef.tmp"}
+	for _, name := range others[1:] {
+		if err := os.WriteFile(filepath.Join(dir, "a", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, uri := range []string{"s3://bucket/a/object", "s3://bucket/a/object", "s3://bucket/elsewhere/object", "s3://memory/object"} {
+		if err := tab.Clean(t.Context(), uri); err != nil {
+			t.Errorf("%s: %v", uri, err)
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if diff := cmp.Diff([]string{"object", "object.0123456789abcdef.tmp.gz", "object.tmp", "objects.0123456789abcdef.tmp"}, names); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+	for _, uri := range []string{"bucket/a", "s3://bucket/../a"} {
+		if err := tab.Clean(t.Context(), uri); err == nil {
+			t.Errorf("%s is cleaned", uri)
+		}
+	}
+}

@@ -68,11 +68,14 @@ var errNoFolder = fmt.Errorf("nothing was ever written to this bucket: %w", fs.E
 // unfinished matches the names under which fileblob writes an object before it renames it.
 var unfinished = regexp.MustCompile(`\.[0-9a-f]{16}\.tmp$`)
 
+// of is the folder of a bucket.
+func (p place) of(bucket string) string { return strings.ReplaceAll(p.folder, "{bucket}", bucket) }
+
 func (p place) open(bucket string, create bool) (*blob.Bucket, error) {
 	if p.folder == "" {
 		return memblob.OpenBucket(nil), nil
 	}
-	folder := strings.ReplaceAll(p.folder, "{bucket}", bucket)
+	folder := p.of(bucket)
 	if _, err := os.Stat(folder); !create && errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoFolder
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"gnomon"
 	"gnomon/router"
@@ -183,7 +182,6 @@ func TestCapture_Streams(t *testing.T) {
 		for range 3 {
 			w.Write(b)
 			w.(http.Flusher).Flush()
-			time.Sleep(time.Millisecond) // a chunk of its own
 		}
 	})
 	s.Publish(capturing(mirrored(routes(streams), 1, streams), 100))
