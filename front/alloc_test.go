@@ -5,8 +5,11 @@
 package front_test
 
 import (
+	"bufio"
 	"bytes"
 	"io"
+	"runtime"
+	"strings"
 	"testing"
 
 	"gnomon/front"
@@ -39,5 +42,35 @@ func TestServe_AllocatesLittle(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(2000, call); n > runtimeAllocations {
 		t.Errorf("%v allocations per request, the ceiling is %v", n, runtimeAllocations)
+	}
+}
+
+// Requests that a client sends ahead are not copied again for each of them.
+func TestServe_AllocatesLittleForRequestsSentAhead(t *testing.T) {
+	const blocks, size = 20, 1000
+	s := serve(t, front.Options{Runtime: func(_ *reactor.Loop, _ front.Request, caller front.Caller) { caller.Answer(200, nil, []byte("ok")) }})
+	c := s.dial(t)
+	block := strings.Repeat("POST /endpoints/e HTTP/1.1\r\nHost: a\r\n\r\n", size)
+	br := bufio.NewReader(c)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	go func() {
+		for range blocks {
+			io.WriteString(c, block)
+		}
+	}()
+	for n := 0; n < blocks*size; {
+		line, err := br.ReadSlice('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(line) == "\r\n" {
+			n++
+			br.Discard(len("ok"))
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := (after.TotalAlloc - before.TotalAlloc) / (blocks * size); n > 1000 {
+		t.Errorf("%d bytes are allocated per request", n)
 	}
 }

@@ -120,7 +120,7 @@ func (c *client) advance() {
 		}
 		data := c.in
 		c.in = nil
-		c.consume(data)
+		c.consume(data, true)
 	}
 	c.advancing = false
 }
@@ -153,23 +153,24 @@ func (c *client) fill() bool {
 		return false
 	}
 	if c.message.extend(into[:n]) {
-		c.body(nil)
+		c.body(nil, false)
 		return true
 	}
 	if len(c.in) > 0 {
 		data := append(c.in, into[:n]...)
 		c.in = nil
-		c.consume(data)
+		c.consume(data, true)
 	} else {
-		c.consume(into[:n])
+		c.consume(into[:n], false)
 	}
 	return true
 }
 
-// consume deals with data at the place where reading has got to, and keeps what is left of it.
-func (c *client) consume(data []byte) {
+// consume deals with data at the place where reading has got to, and keeps what is left of it. Data that is not the
+// client's own is the loop's scratch memory.
+func (c *client) consume(data []byte, own bool) {
 	if c.state == stateBody {
-		c.body(data)
+		c.body(data, own)
 		return
 	}
 	n, err := c.head.Parse(data, c.lane.server.opts.MaxHeader)
@@ -190,19 +191,28 @@ func (c *client) consume(data []byte) {
 		return
 	}
 	c.partial, c.timed = false, false
-	c.begin(data, n)
+	c.begin(data, n, own)
+}
+
+// keep keeps what came behind a request. Of many requests that came at once it is copied once.
+func (c *client) keep(rest []byte, own bool) {
+	switch {
+	case len(rest) == 0:
+	case own:
+		c.in = rest
+	default:
+		c.in = append([]byte(nil), rest...)
+	}
 }
 
 // begin begins a request whose head of n bytes is there.
-func (c *client) begin(data []byte, n int) {
+func (c *client) begin(data []byte, n int, own bool) {
 	newID(&c.id)
 	c.bare = string(c.head.Method) == "HEAD"
 	length := c.head.Length
 	if length >= 0 && int64(len(data)-n) >= length && length <= smallBody && length <= int64(c.maxBody()) {
 		end := n + int(length)
-		if end < len(data) {
-			c.in = append([]byte(nil), data[end:]...) // data may be all that was read
-		}
+		c.keep(data[end:], own)
 		c.serve(data[:n], data[n:end], false)
 		return
 	}
@@ -221,13 +231,13 @@ func (c *client) begin(data []byte, n int) {
 	c.message.begin(data[:n], length, c.lane.loop)
 	c.head.Parse(c.message.head, c.lane.server.opts.MaxHeader) // as before, in memory that stays
 	c.conn.Expire(time.Now().Add(c.lane.server.opts.BodyTimeout))
-	c.body(data[n:])
+	c.body(data[n:], own)
 }
 
 var continued = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 
 // body takes data as the next part of the body.
-func (c *client) body(data []byte) {
+func (c *client) body(data []byte, own bool) {
 	n, done, err := c.message.take(data)
 	switch {
 	case err != nil:
@@ -237,9 +247,7 @@ func (c *client) body(data []byte) {
 	case !c.charge(int64(len(c.message.body))):
 		c.refuse(overBudget)
 	case done:
-		if n < len(data) {
-			c.in = append([]byte(nil), data[n:]...)
-		}
+		c.keep(data[n:], own)
 		m := c.message
 		c.message = message{}
 		c.serve(m.head, m.body, true)
