@@ -186,6 +186,9 @@ func (g *leg) broken() {
 	if g.reused && !g.in.begun() {
 		g.lose()
 		g.fresh = true
+		if end := g.started.Add(g.timeout); g.deadline.IsZero() || end.Before(g.deadline) {
+			g.deadline = end // the time of the first try counts
+		}
 		g.start()
 		return
 	}

@@ -83,6 +83,37 @@ func TestLeg_RetriesOnceOnly(t *testing.T) {
 	}
 }
 
+// A connection that dies late leaves the second try what is left of the time, not all of it again.
+func TestLeg_RetriesWithinItsTime(t *testing.T) {
+	const limit = 500 * time.Millisecond
+	var requests atomic.Int64
+	s := newSystem(t, router.Options{InvocationTimeout: limit})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			switch requests.Add(1) {
+			case 1:
+				reply(c, body)
+			case 2:
+				<-time.After(limit * 4 / 5)
+				return
+			default:
+				<-time.After(4 * limit)
+				return
+			}
+		}
+	})))
+	s.invoke(t, "a")
+	began := time.Now()
+	got := s.invoke(t, "b")
+	if took := time.Since(began); got.status != 424 || requests.Load() != 3 || took > limit*3/2 {
+		t.Errorf("got %d after %v and %d requests", got.status, took, requests.Load())
+	}
+}
+
 func TestLeg_NeverTakesASurplusAnswerForItsOwn(t *testing.T) {
 	address := raw(t, func(c net.Conn, br *bufio.Reader) {
 		for {
