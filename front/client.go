@@ -35,6 +35,7 @@ type client struct {
 	bare    bool    // the answer has no body: the request is a HEAD
 
 	out    []byte // of the answer, what the client has not taken yet
+	held   int64  // of the budget, for that
 	source interface {
 		Resume()
 		Gone()
@@ -278,6 +279,7 @@ func (c *client) charge(n int64) bool {
 
 // settle ends what a request holds.
 func (c *client) settle() {
+	c.unhold()
 	if c.charged > 0 {
 		c.lane.server.bodies.Give(c.charged)
 		c.charged = 0
@@ -333,7 +335,9 @@ func (c *client) write(status int, fields, body []byte) {
 	case err != nil:
 		c.leave()
 	case n < len(l.head)+len(body):
-		c.hold(n, l.head, body, nil, nil, nil)
+		if !c.hold(n, l.head, body, nil, nil, nil) {
+			c.leave()
+		}
 	default:
 		c.written()
 	}
@@ -350,14 +354,35 @@ func (c *client) appendConnection(b []byte) []byte {
 	return b
 }
 
-// hold keeps what the client has not taken of the parts, of which it has taken n bytes.
-func (c *client) hold(n int, parts ...[]byte) {
+// hold keeps what the client has not taken of the parts, of which it has taken n bytes. It reports false if the budget has no
+// room for that: then the client, which is slow, has to go.
+func (c *client) hold(n int, parts ...[]byte) bool {
+	rest := -int64(n)
+	for _, p := range parts {
+		rest += int64(len(p))
+	}
+	if rest > smallBody {
+		if !c.lane.server.bodies.Take(rest) {
+			c.lane.server.refused[byBodyBudget].Add(1)
+			return false
+		}
+		c.held += rest
+	}
 	for _, p := range parts {
 		skip := min(n, len(p))
 		n -= skip
 		c.out = append(c.out, p[skip:]...)
 	}
 	c.conn.Expire(time.Now().Add(c.lane.server.opts.WriteTimeout))
+	return true
+}
+
+// unhold ends what hold has taken of the budget.
+func (c *client) unhold() {
+	if c.held > 0 {
+		c.lane.server.bodies.Give(c.held)
+		c.held = 0
+	}
 }
 
 // flush goes on writing.
@@ -374,6 +399,7 @@ func (c *client) flush() {
 		return
 	}
 	c.out = nil
+	c.unhold()
 	switch c.state {
 	case stateWrite:
 		c.written()

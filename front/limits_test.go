@@ -104,6 +104,42 @@ func TestServe_ChargesAnnouncedBodies(t *testing.T) {
 	eventually(t, "everything is given back", func() bool { return s.Stats().BodyBytes == 0 })
 }
 
+// TestServe_ChargesAnswersForSlowReaders has clients that read nothing of answers which are larger than what sockets take.
+func TestServe_ChargesAnswersForSlowReaders(t *testing.T) {
+	const clients, size, budget = 6, 40 << 20, 100 << 20 // sockets take less than half of one
+	answer := make([]byte, size)
+	var answered atomic.Int64
+	s := serve(t, front.Options{BodyBudget: budget, Runtime: func(_ *reactor.Loop, _ front.Request, caller front.Caller) {
+		caller.Answer(200, nil, answer)
+		answered.Add(1)
+	}})
+	var open []net.Conn
+	for range clients {
+		c := s.dial(t)
+		io.WriteString(c, "POST /endpoints/e HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+		open = append(open, c)
+	}
+	eventually(t, "all are answered", func() bool { return answered.Load() == clients })
+	now := s.Stats()
+	s.wantRefused(t, map[string]int64{"body_budget": int64(clients - now.Connections)})
+	if now.BodyBytes > budget || now.Connections < 2 || now.Connections == clients {
+		t.Errorf("%d bytes are held for %d of %d clients", now.BodyBytes, now.Connections, clients)
+	}
+	whole := 0
+	for _, c := range open {
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err == nil {
+			if n, err := io.Copy(io.Discard, resp.Body); err == nil && n == size {
+				whole++
+			}
+		}
+		c.Close()
+	}
+	if whole != now.Connections {
+		t.Errorf("%d answers are whole, want those of the %d clients that were not cut off", whole, now.Connections)
+	}
+	eventually(t, "everything is given back", func() bool { return s.Stats().BodyBytes == 0 })
+}
+
 func TestServe_ChargesChunkedBodies(t *testing.T) {
 	s := serve(t, front.Options{BodyBudget: 1 << 20})
 	c := s.dial(t)

@@ -51,7 +51,9 @@ func (c *client) put(a, b, d, e, f []byte) bool {
 		return false
 	}
 	if n < len(a)+len(b)+len(d)+len(e)+len(f) {
-		c.hold(n, a, b, d, e, f)
+		if !c.hold(n, a, b, d, e, f) {
+			c.lane.loop.Later(c.leave)
+		}
 		return false
 	}
 	return true

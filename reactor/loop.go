@@ -163,7 +163,7 @@ func (l *Loop) callLater() {
 	l.running, l.later = l.later, l.running[:0]
 	for i, f := range l.running {
 		l.running[i] = nil
-		f()
+		l.call(f)
 	}
 }
 
@@ -198,8 +198,20 @@ func (l *Loop) callPosted() {
 	l.mu.Unlock()
 	for i, f := range l.taken {
 		l.taken[i] = nil
-		f()
+		l.call(f)
 	}
+}
+
+// call keeps a panic to the function that panics, if somebody wants to know of it.
+func (l *Loop) call(f func()) {
+	if l.panicked != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				l.panicked(v, debug.Stack())
+			}
+		}()
+	}
+	f()
 }
 
 // finish closes what is left.

@@ -54,12 +54,13 @@ func (x *exchange) release() {
 	if len(x.lane.spare) == maxSpare {
 		return
 	}
-	kept, k := x.kept, x.keeper.end(x.lane.router)
+	kept := x.kept
 	if cap(kept) > keptBody {
 		kept = nil
 	}
 	*x = exchange{
-		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(), keeper: k, outputType: x.outputType[:0],
+		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
+		keeper: x.keeper, outputType: x.outputType[:0],
 	}
 	x.leg.work = x
 	x.lane.spare = append(x.lane.spare, x)

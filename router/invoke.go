@@ -147,6 +147,7 @@ func (l *lane) invoke(q *request, caller Caller) error {
 	to, err := x.find(nil)
 	if err != nil {
 		if to.v != nil {
+			to.offer(x) // the shadow may answer what production cannot, and the request is under test in any case
 			to.recorder(x.began).Record(gnomon.Leg{
 				Started: x.began, Overhead: time.Since(x.began), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body),
 			})
@@ -199,7 +200,9 @@ func (x *exchange) ended(unreached bool) {
 	x.keepAnswer(result)
 	x.answer()
 	x.capture(result)
-	g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
+	if cap(g.in.room) > keptBody {
+		g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
+	}
 	x.release()
 }
 
@@ -219,8 +222,10 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 
 // capture keeps how it went, if the request is in the sample.
 func (x *exchange) capture(result gnomon.Leg) {
+	if !x.captured {
+		return
+	}
 	switch c := x.to.v.capture; {
-	case !x.captured:
 	case x.keeper.lost:
 		c.rec.Lose()
 	case x.keeper.on:
@@ -228,6 +233,7 @@ func (x *exchange) capture(result gnomon.Leg) {
 	default:
 		c.record(&x.leg, result, x.outputType, x.leg.in.body)
 	}
+	x.keeper = x.keeper.end(x.lane.router)
 }
 
 // answer tells the caller how it went.

@@ -263,6 +263,23 @@ func TestLeg_IsRefusedWhenAllInstancesAreFull(t *testing.T) {
 	waiting.Wait()
 }
 
+// TestLeg_WithoutProductionIsUnderTestAllTheSame has no instance of production in service: each request is in a bucket, as is its
+// leg in the test.
+func TestLeg_WithoutProductionIsUnderTestAllTheSame(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	s.Publish(mirrored(routes(), 1, model(t, echo)))
+	if got := s.invoke(t, "x"); got.status != 503 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	m := s.counts.mirror("m")
+	m.wait(t)
+	tested := plainSeries()
+	tested.Mirrors = gnomon.NewMirrors("m")
+	if n := s.counts.legs(tested).n.Load(); n != 1 || m.begun.Load() != 1 || m.of(gnomon.BucketMirrored) != 1 {
+		t.Errorf("%d legs, %d requests, %d mirrored", n, m.begun.Load(), m.of(gnomon.BucketMirrored))
+	}
+}
+
 func TestLeg_GoesToTheInstanceWithTheFewestRequests(t *testing.T) {
 	entered, release := make(chan int), make(chan struct{})
 	r := routes()
