@@ -87,7 +87,7 @@ func (r *row) plan(d time.Duration, capacity float64) load.Plan {
 	switch {
 	case r.rate == half:
 		p.Rate = capacity / 2
-	case r.rate == saturated && r.way == gnomon && r.sampling > 0:
+	case r.inBursts():
 		r.rest = max(r.rest, minRest)
 		p.Burst, p.Rest = burst, r.rest
 		p.For = max(d, 4*r.rest)

@@ -135,6 +135,9 @@ func (s scenario) String() string {
 	return strings.Join(words, ", ")
 }
 
+// inBursts reports whether the row is saturated and copies: see burst.
+func (s scenario) inBursts() bool { return s.rate == saturated && s.way == gnomon && s.sampling > 0 }
+
 // pace says how requests come.
 func (s scenario) pace() string {
 	switch s.rate {

@@ -12,20 +12,25 @@ import (
 // A stage is all that answers: two servers of Gnomon, since one that checks signatures checks all of them, nginx in front of
 // models of its own, and a model for those who ask it directly.
 type stage struct {
-	bed          *testbed.Bed
-	open, signed *testbed.Gnomon
-	nginx        *testbed.Nginx // nil: there is none
-	model        string         // its address
-	endpoints    map[string]target
+	bed       *testbed.Bed
+	open      *testbed.Gnomon
+	signed    *testbed.Gnomon
+	patient   *testbed.Gnomon // lets a burst wait for the shadow
+	nginx     *testbed.Nginx  // nil: there is none
+	model     string          // its address
+	endpoints map[string]target
 }
 
 func newStage(ctx context.Context, bed *testbed.Bed, nginxPath string) (*stage, error) {
 	s := &stage{bed: bed, endpoints: make(map[string]target)}
 	var err error
-	if s.open, err = bed.StartGnomon(ctx, testbed.Settings{MirrorQueue: 2 * burst}); err != nil {
+	if s.open, err = bed.StartGnomon(ctx, testbed.Settings{}); err != nil {
 		return nil, err
 	}
 	if s.signed, err = bed.StartGnomon(ctx, testbed.Settings{Signed: true}); err != nil {
+		return nil, err
+	}
+	if s.patient, err = bed.StartGnomon(ctx, testbed.Settings{MirrorQueue: 2 * burst}); err != nil {
 		return nil, err
 	}
 	if s.model, err = bed.StartModel(ctx); err != nil {
@@ -107,14 +112,17 @@ func outside(address string, x scenario, p *testbed.Process) target {
 // endpoint is the one that scenarios share which differ only in how they ask.
 func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 	server := s.open
-	if x.signed {
+	switch {
+	case x.signed:
 		server = s.signed
+	case x.inBursts():
+		server = s.patient
 	}
 	image := testbed.StaticImage
 	if x.empty {
 		image = testbed.EmptyImage
 	}
-	name := fmt.Sprintf("sampling-%d-of-%d-signed-%t-empty-%t", x.sampling, x.variants, x.signed, x.empty)
+	name := fmt.Sprintf("sampling-%d-of-%d-signed-%t-empty-%t-bursts-%t", x.sampling, x.variants, x.signed, x.empty, x.inBursts())
 	t, ok := s.endpoints[name]
 	if !ok {
 		if err := server.CreateEndpoint(ctx, name, testbed.Model{Image: testbed.StaticImage}, max(1, x.variants)); err != nil {

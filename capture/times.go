@@ -25,6 +25,9 @@ var faults = []string{
 	gnomon.FaultNoInstance: "no_instance",
 }
 
+// FaultName says why there was no answer; an empty string: there was one.
+func (t *Times) FaultName() string { return faults[t.Fault] }
+
 func (t *Times) append(dst []byte) []byte {
 	dst = appendString(append(dst, `{"eventId":`...), t.EventID)
 	dst = strconv.AppendInt(append(dst, `,"beganMicros":`...), t.Began.UnixMicro(), 10)

@@ -9,8 +9,10 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,7 +96,7 @@ func (c client) captureStatus(endpoint string) types.CaptureStatus {
 // AWS's notebooks do.
 func TestCapture_Experiment(t *testing.T) {
 	t.Parallel()
-	c := newServer(t, "").client()
+	c := newServer(t, "limits: {capture_file_age: 1s}\n").client()
 	c.faultyModel("echo", "none")
 	c.faultyModel("describe", "describe")
 	c.serving("e", "echo")
@@ -131,6 +133,7 @@ func TestCapture_Experiment(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.until("x", types.InferenceExperimentStatusCompleted)
+	c.wantReadBack("x", 40)
 	if got := c.captureStatus("e"); got != "" {
 		t.Errorf("the experiment is over, and CaptureStatus is %q", got)
 	}
@@ -175,6 +178,64 @@ func TestCapture_Experiment(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"CSV": 20, "JSON": 10, "BASE64": 10}, encodings); diff != "" {
 		t.Errorf("the encodings (-want +got):\n%s", diff)
+	}
+}
+
+// wantReadBack reads an experiment's captures by the command line, once they are uploaded.
+func (c client) wantReadBack(experiment string, n int) {
+	c.t.Helper()
+	gnomon := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(c.t.Context(), filepath.Join(bin, "gnomon"), append(args, experiment, "--data-dir", c.s.data())...)
+		var complaints bytes.Buffer
+		cmd.Stderr = &complaints
+		out, err := cmd.Output()
+		if err != nil {
+			err = fmt.Errorf("gnomon %v: %w: %s", args, err, &complaints)
+		}
+		return string(out), err
+	}
+	var text string
+	c.s.eventually("everything is uploaded", func() (err error) {
+		if text, err = gnomon("capture", "verify"); err != nil {
+			return err
+		}
+		if want := fmt.Sprintf("%d events from ", n); !strings.HasPrefix(text, want) {
+			return fmt.Errorf("want %q: %s", want, text)
+		}
+		return nil
+	})
+	for _, want := range []string{fmt.Sprintf("  %d of both variants\n", n), "  0 of production only", "  0 of the shadow only", "  0 there twice", "  0 were sent different things", "  0 records without times"} {
+		if !strings.Contains(text, want) {
+			c.t.Errorf("verify does not say %q: %s", want, text)
+		}
+	}
+	text, err := gnomon("capture", "cat")
+	if err != nil || strings.Count(text, "\n") != n {
+		c.t.Errorf("cat prints %d lines, %v: %.500s", strings.Count(text, "\n"), err, text)
+	}
+	for line := range strings.Lines(text) {
+		var e struct {
+			EventID            string `json:"event_id"`
+			Time               time.Time
+			Production, Shadow struct {
+				Input, Output      struct{ Text, Data string }
+				Status             int
+				ModelLatencyMicros int `json:"model_latency_micros"`
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			c.t.Fatalf("%v: %s", err, line)
+		}
+		if e.EventID == "" || time.Since(e.Time) > 5*time.Minute || e.Production.Output != e.Production.Input || e.Production.Input != e.Shadow.Input ||
+			e.Production.Status != 200 || e.Shadow.Status != 200 || e.Shadow.ModelLatencyMicros == 0 {
+			c.t.Errorf("an event is %s", line)
+		}
+	}
+	if text, err = gnomon("capture", "ls"); err != nil || strings.Count(text, "s3://captures/shadow-tests/e/") < 2 {
+		c.t.Errorf("ls prints %s, %v", text, err)
+	}
+	if _, err := gnomon("capture", "cat", "--url", c.s.url()+"/nowhere"); err == nil {
+		c.t.Error("a server that is not there is read from")
 	}
 }
 

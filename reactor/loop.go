@@ -143,7 +143,8 @@ func (l *Loop) turn(epoll uintptr) bool {
 		for _, e := range l.events[:n] {
 			l.dispatch(e)
 		}
-		if !l.settle() && n < len(l.events) {
+		// While there is much to do there is more by now, and looking for it is cheaper than waiting for it.
+		if !l.settle() && n <= 1 {
 			return l.ending
 		}
 	}

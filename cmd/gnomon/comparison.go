@@ -78,16 +78,8 @@ func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) 
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := find(r.Context(), r.PathValue("name"))
-		if e, ok := errors.AsType[*gnomon.Error](err); ok && errors.Is(err, gnomon.NotFound) {
-			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeResourceNotFound, Message: e.Message, Status: http.StatusNotFound})
-			return
-		}
-		if err != nil && r.Context().Err() != nil {
-			return // the caller has left
-		}
 		if err != nil {
-			log.Error("comparison", "name", r.PathValue("name"), "error", err)
-			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeInternalFailure, Message: "Internal failure", Status: http.StatusInternalServerError})
+			refuse(w, r, "comparison", err, log)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -95,4 +87,17 @@ func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) 
 			log.Debug("comparison", "error", err) // the caller has left
 		}
 	})
+}
+
+// refuse answers a request for something of an experiment that cannot be told.
+func refuse(w http.ResponseWriter, r *http.Request, what string, err error, log *slog.Logger) {
+	if e, ok := errors.AsType[*gnomon.Error](err); ok && errors.Is(err, gnomon.NotFound) {
+		sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeResourceNotFound, Message: e.Message, Status: http.StatusNotFound})
+		return
+	}
+	if r.Context().Err() != nil {
+		return // the caller has left
+	}
+	log.Error(what, "name", r.PathValue("name"), "error", err)
+	sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeInternalFailure, Message: "Internal failure", Status: http.StatusInternalServerError})
 }

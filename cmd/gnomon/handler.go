@@ -19,6 +19,9 @@ func (h *house) handler(c *config, g *gate, operations sagemaker.Handler, metric
 	api := g.signed(sagemaker.NewServer(operations, sagemaker.Options{Log: log}))
 	mux.Handle("/", api)
 	mux.Handle("GET /gnomon/v1/experiments/{name}/comparison", g.signed(compare(control.Experiments{Plane: h.plane}, h.meter, log)))
+	captures := captureReader{control.Experiments{Plane: h.plane}, h.objects, log}
+	mux.Handle("GET /gnomon/v1/experiments/{name}/captures", g.signed(http.HandlerFunc(captures.events)))
+	mux.Handle("GET /gnomon/v1/experiments/{name}/captures/objects", g.signed(http.HandlerFunc(captures.objects)))
 	switch shown := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}); c.Metrics {
 	case "open":
 		mux.Handle("GET /metrics", shown)

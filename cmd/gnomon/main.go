@@ -16,10 +16,11 @@ import (
 )
 
 type commands struct {
-	Serve  serveCommand  `cmd:"" help:"Serve the SageMaker API, host the models and answer their requests."`
-	Env    envCommand    `cmd:"" help:"Print the shell lines that point AWS clients at the server, or write an AWS profile."`
-	Report reportCommand `cmd:"" help:"Show what has happened in an inference experiment."`
-	Demo   demoCommand   `cmd:"" help:"Run a whole shadow test on this machine: two real models, traffic, report, promotion."`
+	Serve   serveCommand   `cmd:"" help:"Serve the SageMaker API, host the models and answer their requests."`
+	Env     envCommand     `cmd:"" help:"Print the shell lines that point AWS clients at the server, or write an AWS profile."`
+	Report  reportCommand  `cmd:"" help:"Show what has happened in an inference experiment."`
+	Capture captureCommand `cmd:"" help:"Read what was captured in an inference experiment."`
+	Demo    demoCommand    `cmd:"" help:"Run a whole shadow test on this machine: two real models, traffic, report, promotion."`
 }
 
 func main() {

@@ -44,7 +44,7 @@ var rules = []struct {
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
-	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget"}},
+	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
 	// A face may know the room whose face it is.

@@ -6,11 +6,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-
-	"gnomon/access"
 )
 
-func TestFetchComparison_SaysWhatIsWrong(t *testing.T) {
+func TestAsk_SaysWhatIsWrong(t *testing.T) {
 	for name, c := range map[string]struct{ body, says string }{
 		"UnknownKey": {`{"__type":"UnrecognizedClientException","Message":"Invalid."}`, "does not know the access key id"},
 		"Refused":    {`{"__type":"ResourceNotFound","Message":"No such experiment."}`, "ResourceNotFound: No such experiment."},
@@ -22,8 +20,12 @@ func TestFetchComparison_SaysWhatIsWrong(t *testing.T) {
 				io.WriteString(w, c.body)
 			}))
 			defer server.Close()
-			_, err := fetchComparison(t.Context(), server.URL, "us-east-1", access.Key{AccessKeyID: "id", SecretAccessKey: "secret"}, "x")
-			if err == nil || !strings.Contains(err.Error(), c.says) {
+			res, err := http.Get(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if err := refusal(res, server.URL, "id"); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want it to say %q", err, c.says)
 			}
 		})
