@@ -81,6 +81,8 @@ type server struct {
 	ended chan error
 	env   map[string]string // as "gnomon env" prints it
 
+	environment []string // of the process, besides this one's
+
 	listen string
 }
 
@@ -169,6 +171,7 @@ func (s *server) launch() {
 	args := append([]string{"serve", "--config", filepath.Join(s.dir, "gnomon.yaml"), "--data-dir", s.data(), "--listen", s.listen}, s.flags...)
 	s.cmd = exec.Command(filepath.Join(bin, "gnomon"), args...)
 	s.cmd.Stderr = log
+	s.cmd.Env = append(os.Environ(), s.environment...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 // Package objects is the bucket table: it says where the buckets of s3:// URIs really are, and reads, lists and writes
 // the objects in them.
 //
-// Start at [New] and [Table.Open]. A bucket is a local folder (file://) or memory (mem://, for tests). The package
-// knows nothing of models, captures or what an object is for.
+// Start at [New] and [Table.Open]. A bucket is a local folder (file://), in S3 (s3://) or memory (mem://, for tests). The
+// package knows nothing of models, captures or what an object is for.
 package objects
 
 import (
@@ -42,10 +42,11 @@ type Table struct {
 	closed bool
 }
 
-// New returns a table of the given places, by bucket. Each is a URL: file:///folder, or mem:// for a bucket that lives
-// as long as the table. {bucket} in it stands for the bucket's name; the place named [Default] is for every bucket not
-// listed and, when it is a folder, needs {bucket} so that two buckets do not share their objects. A folder is made when
-// something is first written into it.
+// New returns a table of the given places, by bucket. Each is a URL: file:///folder; s3://bucket?region=R, with the options
+// of gocloud.dev/blob/s3blob such as endpoint, use_path_style and profile; or mem:// for a bucket that lives as long as the
+// table. {bucket} in it stands for the bucket's name; the place named [Default] is for every bucket not listed and, unless
+// in memory, needs {bucket} so that two buckets do not share their objects. A folder is made when something is first written
+// into it, a bucket in S3 is not.
 func New(places map[string]string) (*Table, error) {
 	t := &Table{places: make(map[string]place, len(places)), open: make(map[string]*blob.Bucket)}
 	for name, u := range places {

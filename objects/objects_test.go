@@ -183,7 +183,10 @@ func TestTable_RefusesKeysThatClimbOut(t *testing.T) {
 func TestNew_RefusesUnclearPlaces(t *testing.T) {
 	for name, tc := range map[string]struct{ bucket, url, want string }{
 		"default for one":   {"default", "file:///data", "{bucket}"},
-		"s3":                {"training", "s3://training?region=eu-central-1", "S3"},
+		"s3 for one":        {"default", "s3://training?region=eu-central-1", "{bucket}"},
+		"s3 with a path":    {"training", "s3://training/prefix?region=eu-central-1", "no path"},
+		"s3 nowhere":        {"training", "s3://training", "region"},
+		"s3 option":         {"training", "s3://training?region=eu-central-1&speed=high", "speed"},
 		"other scheme":      {"x", "ftp://host/x", "file:///folder"},
 		"no scheme":         {"x", "/data", "file:///folder"},
 		"relative":          {"x", "file://data/x", "absolute"},
