@@ -23,6 +23,7 @@ func ceilings() []ceiling {
 		all = append(all, ceiling{row: plain.at(rate), beside: nginxPlain.at(rate), times: 1.3})
 	}
 	all = append(all, ceiling{row: mirrored.at(saturated), beside: nginxMirror.at(saturated), times: 0.45})
+	all = append(all, ceiling{row: captured.at(saturated), beside: nginxMirror.at(saturated), times: 0.75})
 	for _, rate := range []int{saturated, lowRate, highRate} {
 		all = append(all, ceiling{row: mirrored.at(rate), beside: nginxPlain.at(rate), times: 2.2})
 	}

@@ -21,6 +21,7 @@ type scenario struct {
 	sampling int  // percent of the requests that are copied; nginx: 0, or 100 by its mirror
 	empty    bool // the shadow answers without a body
 	signed   bool // signatures are checked
+	captured bool // what both variants are asked and answer
 	variants int  // of production without an experiment; 0: one variant, and an experiment
 
 	body    int // bytes
@@ -52,6 +53,7 @@ var (
 	nginxMirror = reference(scenario{way: nginx, sampling: 100})
 	plain       = reference(scenario{way: gnomon})
 	mirrored    = reference(scenario{way: gnomon, sampling: 100})
+	captured    = reference(scenario{way: gnomon, sampling: 100, captured: true})
 	signed      = reference(scenario{way: gnomon, signed: true})
 )
 
@@ -71,6 +73,9 @@ func all() []scenario {
 	}
 	for _, s := range []scenario{modelAlone, nginxPlain, plain, mirrored} {
 		rows = append(rows, s.at(half))
+	}
+	for _, rate := range []int{saturated, lowRate} {
+		rows = append(rows, captured.at(rate))
 	}
 	for _, x := range bodies {
 		for _, s := range beside {
@@ -128,6 +133,9 @@ func (s scenario) String() string {
 	}
 	if s.signed {
 		words = append(words, "signed")
+	}
+	if s.captured {
+		words = append(words, "captured")
 	}
 	if s.empty {
 		words = append(words, "shadow answers without a body")

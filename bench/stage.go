@@ -122,7 +122,7 @@ func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 	if x.empty {
 		image = testbed.EmptyImage
 	}
-	name := fmt.Sprintf("sampling-%d-of-%d-signed-%t-empty-%t-bursts-%t", x.sampling, x.variants, x.signed, x.empty, x.inBursts())
+	name := fmt.Sprintf("sampling-%d-of-%d-signed-%t-empty-%t-bursts-%t-captured-%t", x.sampling, x.variants, x.signed, x.empty, x.inBursts(), x.captured)
 	t, ok := s.endpoints[name]
 	if !ok {
 		if err := server.CreateEndpoint(ctx, name, testbed.Model{Image: testbed.StaticImage}, max(1, x.variants)); err != nil {
@@ -130,11 +130,11 @@ func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 		}
 		t = target{address: server.Address, process: server.Process}
 		if x.variants == 0 {
-			e := testbed.Experiment{Name: name + "-shadow", Endpoint: name, Shadow: testbed.Model{Image: image}, Percent: x.sampling}
+			e := testbed.Experiment{Name: name + "-shadow", Endpoint: name, Shadow: testbed.Model{Image: image}, Percent: x.sampling, Captured: x.captured}
 			if err := server.Begin(ctx, e); err != nil {
 				return t, err
 			}
-			t.account = func() (counting, error) { return count(ctx, server, e.Name) }
+			t.account = func() (counting, error) { return count(ctx, server, e) }
 		}
 		s.endpoints[name] = t
 	}
@@ -142,8 +142,11 @@ func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 	return t, nil
 }
 
-func count(ctx context.Context, server *testbed.Gnomon, experiment string) (counting, error) {
-	a, err := server.Settled(ctx, experiment)
+func count(ctx context.Context, server *testbed.Gnomon, x testbed.Experiment) (counting, error) {
+	a, err := server.Settled(ctx, x.Name)
+	if err == nil && x.Captured {
+		err = server.Captured(ctx)
+	}
 	return counting{requests: a.Requests(), sampled: a.Requests() - a["sampled_out"], copied: a["mirrored"]}, err
 }
 

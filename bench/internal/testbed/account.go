@@ -59,6 +59,21 @@ func (g *Gnomon) Account(ctx context.Context, experiment string) (Account, error
 }
 
 // Settled is Account once no copy is under way.
+// Captured returns when no captured record waits to be written.
+func (g *Gnomon) Captured(ctx context.Context) error {
+	return within(ctx, 2*ShadowTimeout, func() error {
+		text, err := g.read(ctx, "/metrics")
+		if err != nil {
+			return err
+		}
+		n, err := metric(text, "gnomon_capture_memory_bytes")
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d bytes of records wait to be written", n)
+		}
+		return err
+	})
+}
+
 func (g *Gnomon) Settled(ctx context.Context, experiment string) (Account, error) {
 	var found Account
 	err := within(ctx, 2*ShadowTimeout, func() (err error) {

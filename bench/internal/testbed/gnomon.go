@@ -130,6 +130,7 @@ type Experiment struct {
 	Endpoint string
 	Shadow   Model
 	Percent  int
+	Captured bool // both variants, into the bucket "captures"
 }
 
 // Begin makes an experiment, and waits until it runs.
@@ -142,14 +143,17 @@ func (g *Gnomon) Begin(ctx context.Context, x Experiment) error {
 			"InfrastructureType": "RealTimeInference", "RealTimeInferenceConfig": object{"InstanceType": instanceType, "InstanceCount": 1},
 		}}
 	}
-	err := g.call(ctx, "CreateInferenceExperiment", object{
+	in := object{
 		"Name": x.Name, "Type": "ShadowMode", "RoleArn": g.role, "EndpointName": x.Endpoint,
 		"ModelVariants": []object{variant(productionVariant(0), x.Endpoint), variant("Shadow", x.Name)},
 		"ShadowModeConfig": object{"SourceModelVariantName": productionVariant(0), "ShadowModelVariants": []object{
 			{"ShadowModelVariantName": "Shadow", "SamplingPercentage": x.Percent},
 		}},
-	}, nil)
-	if err != nil {
+	}
+	if x.Captured {
+		in["DataStorageConfig"] = object{"Destination": "s3://captures", "ContentType": object{"JsonContentTypes": []string{contentType}}}
+	}
+	if err := g.call(ctx, "CreateInferenceExperiment", in, nil); err != nil {
 		return err
 	}
 	return g.await(ctx, "DescribeInferenceExperiment", object{"Name": x.Name}, "Status", "Running")
