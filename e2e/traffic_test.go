@@ -3,8 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,8 +93,29 @@ func (a *crowd) by(variant string) int64 {
 	return n.(*atomic.Int64).Load()
 }
 
-// TestTraffic_LiveChange makes, updates and ends an experiment, and scales its endpoint, while requests come without
-// pause and without a second try: not one may fail, and each is accounted for.
+// kill ends one of the processes of several instances, told by their environment, as the system would that is out of memory,
+// and waits until it is replaced.
+func (c client) kill(variable string) {
+	c.t.Helper()
+	before := c.s.processesWith(variable)
+	pid, err := strconv.Atoi(before[0])
+	if err != nil || len(before) < 2 {
+		c.t.Fatalf("the processes are %v, want several", before)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		c.t.Fatal(err)
+	}
+	c.s.eventually("the instance is started anew", func() error {
+		now := c.s.processesWith(variable)
+		if len(now) != len(before) || slices.Contains(now, before[0]) {
+			return fmt.Errorf("%v, were %v", now, before)
+		}
+		return nil
+	})
+}
+
+// TestTraffic_LiveChange makes, updates and ends an experiment, scales its endpoint and kills one of two instances, while
+// requests come without pause and without a second try: not one may fail, and each is accounted for.
 func TestTraffic_LiveChange(t *testing.T) {
 	c := newServer(t, "").client()
 	c.faultyModel("slow", "slow=2ms") // breaks off what is under way when it is told to end
@@ -109,7 +133,9 @@ func TestTraffic_LiveChange(t *testing.T) {
 	c.until("live", types.InferenceExperimentStatusRunning)
 	all.await(10000)
 	c.scale("echo", 2)
-	all.await(10000)
+	all.await(5000)
+	c.kill("FAULT=slow=2ms")
+	all.await(5000)
 	c.scale("echo", 1)
 	all.await(10000)
 	if n := all.by(shadow); n != 0 {

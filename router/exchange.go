@@ -31,6 +31,7 @@ type exchange struct {
 
 	to      route // claimed while the leg is under way
 	tried   int   // instances
+	died    bool  // one of them broke off
 	offered bool  // to the shadows
 	leg     leg
 	flow    flow // of a streamed answer

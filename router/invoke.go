@@ -171,6 +171,10 @@ func (x *exchange) ask() {
 		g.timeout, g.limit, g.whole = o.StreamTimeout, maxStream, false
 	}
 	g.fault, g.fresh, g.paused, g.unwanted, g.started = gnomon.NoFault, false, false, false, time.Time{}
+	g.deadline = time.Time{}
+	if x.died {
+		g.deadline = x.began.Add(g.timeout) // the time of the first try counts
+	}
 	g.start()
 }
 
@@ -182,15 +186,10 @@ func (x *exchange) sent() {
 	}
 }
 
-// ended implements [work]. An instance that cannot be connected to has seen nothing of the request: another is asked.
+// ended implements [work].
 func (x *exchange) ended(unreached bool) {
-	if unreached && x.tried < maxInstances {
-		if next, err := x.find(x.to.in); err == nil {
-			x.to.in.release()
-			x.to = next
-			x.ask()
-			return
-		}
+	if x.again(unreached) {
+		return
 	}
 	x.sent() // by the route that is recorded; one that reached a model has been offered before
 	g := &x.leg
@@ -204,6 +203,25 @@ func (x *exchange) ended(unreached bool) {
 		g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	}
 	x.release()
+}
+
+// again asks another instance, where there is one: if this one cannot be connected to and has seen nothing of the request, and
+// once if it broke off before a byte of its answer. An instance that is killed costs no request then, and a request that
+// kills models ends two of them at most.
+func (x *exchange) again(unreached bool) bool {
+	g := &x.leg
+	died := g.fault == gnomon.FaultConnection && !unreached && !g.in.begun() && !x.flow.gone && !x.died
+	if !died && (!unreached || x.tried >= maxInstances) {
+		return false
+	}
+	next, err := x.find(x.to.in)
+	if err != nil {
+		return false
+	}
+	x.to.in.release()
+	x.to, x.died = next, x.died || died
+	x.ask()
+	return true
 }
 
 // keepAnswer takes what of the answer lies in the loop's memory, which the caller's next request may be read into as soon as

@@ -263,6 +263,38 @@ func TestLeg_IsRefusedWhenAllInstancesAreFull(t *testing.T) {
 	waiting.Wait()
 }
 
+// TestLeg_AnInstanceThatDiesCostsNoRequest has one of two instances read every request and hang up.
+func TestLeg_AnInstanceThatDiesCostsNoRequest(t *testing.T) {
+	var died atomic.Int64
+	dying := raw(t, func(c net.Conn, br *bufio.Reader) {
+		if _, err := take(br); err == nil {
+			died.Add(1)
+		}
+	})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(dying, model(t, echo)))
+	for range 50 {
+		if got := s.invoke(t, "x"); got.status != 200 || got.body != "echo:x" {
+			t.Fatalf("got %d %q", got.status, got.body)
+		}
+	}
+	if died.Load() == 0 {
+		t.Error("the instance that dies was never asked")
+	}
+	if n := s.counts.legs(plainSeries()).n.Load(); n != 50 {
+		t.Errorf("%d legs were recorded for 50 requests", n)
+	}
+	// A request that ends every model which reads it is not passed on for ever.
+	died.Store(0)
+	s.Publish(routes(dying, raw(t, func(c net.Conn, br *bufio.Reader) { take(br); died.Add(1) }), raw(t, func(c net.Conn, br *bufio.Reader) { take(br); died.Add(1) })))
+	if got := s.invoke(t, "x"); got.status != 424 || died.Load() != 2 {
+		t.Errorf("got %d, and %d instances were asked", got.status, died.Load())
+	}
+	for i := range 3 {
+		eventually(t, "every claim is given back", func() bool { return s.InFlight(instance("main", i)) == 0 })
+	}
+}
+
 // TestLeg_WithoutProductionIsUnderTestAllTheSame has no instance of production in service: each request is in a bucket, as is its
 // leg in the test.
 func TestLeg_WithoutProductionIsUnderTestAllTheSame(t *testing.T) {
