@@ -39,8 +39,8 @@ type DataCapture struct {
 	Role             string // ARN of the role that writes
 }
 
-// Active reports whether there is anything to be captured. Records are not encrypted yet, so none are written that are to be.
-func (c *DataCapture) Active() bool { return c != nil && c.Enabled && c.KmsKey == "" }
+// Active reports whether there is anything to be captured.
+func (c *DataCapture) Active() bool { return c != nil && c.Enabled }
 
 // Equal reports whether both mean the same, whoever writes.
 func (c DataCapture) Equal(d DataCapture) bool {

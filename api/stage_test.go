@@ -253,6 +253,8 @@ func (there) CheckImage(string) error { return nil }
 
 func (there) Trouble(string) error { return nil }
 
+func (there) CheckKey(_, _ string) error { return nil }
+
 func (there) Check(_ context.Context, a gnomon.Artifact) error {
 	if strings.HasPrefix(a.URI, "s3://nowhere/") {
 		return errors.New("no such bucket")

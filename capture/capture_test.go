@@ -37,18 +37,21 @@ func (s *shaky) fail(err error) {
 	s.err = err
 }
 
-func (s *shaky) Create(ctx context.Context, uri string) (io.WriteCloser, error) {
+func (s *shaky) Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.puts++
 	if s.err != nil {
 		return nil, s.err
 	}
+	if kmsKey != "" {
+		return s.Table.CreateEncrypted(ctx, uri, kmsKey)
+	}
 	return s.Table.Create(ctx, uri)
 }
 
 func newShaky(t *testing.T) *shaky {
-	table, err := objects.New(map[string]string{objects.Default: "file://" + t.TempDir() + "/{bucket}"})
+	table, err := objects.New(map[string]string{objects.Default: "file://" + t.TempDir() + "/{bucket}"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

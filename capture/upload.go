@@ -136,10 +136,10 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 	}
 	if f.records.size > 0 {
 		// The times first: whoever sees the records finds them.
-		if err := u.copy(ctx, f.path+timesExt, f.Times); err != nil {
+		if err := u.copy(ctx, f.path+timesExt, f.Times, f.KmsKey); err != nil {
 			return err
 		}
-		if err := u.copy(ctx, f.path+recordsExt, f.Records); err != nil {
+		if err := u.copy(ctx, f.path+recordsExt, f.Records, f.KmsKey); err != nil {
 			return err
 		}
 	}
@@ -149,7 +149,7 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 	return nil
 }
 
-func (u *uploads) copy(ctx context.Context, path, uri string) error {
+func (u *uploads) copy(ctx context.Context, path, uri, kmsKey string) error {
 	from, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -157,7 +157,7 @@ func (u *uploads) copy(ctx context.Context, path, uri string) error {
 	defer from.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an object that was not written to its end does not appear
-	to, err := u.opts.Objects.Create(ctx, uri)
+	to, err := u.opts.Objects.Create(ctx, uri, kmsKey)
 	if err != nil {
 		return err
 	}

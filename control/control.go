@@ -90,6 +90,19 @@ type Plane struct {
 type Captures interface {
 	// Trouble says why nothing is captured for a destination just now; nil if it is.
 	Trouble(destination string) error
+	// CheckKey says what keeps a key from encrypting what is captured for a destination; nil: nothing.
+	CheckKey(destination, kmsKey string) error
+}
+
+// checkCapture says what keeps a capture from being written.
+func (p *Plane) checkCapture(c *gnomon.DataCapture) error {
+	if c == nil || c.KmsKey == "" {
+		return nil
+	}
+	if err := p.Captures.CheckKey(c.Destination, c.KmsKey); err != nil {
+		return gnomon.Errorf(gnomon.Invalid, "The KMS key %q for the captured data cannot be used: %v.", c.KmsKey, err)
+	}
+	return nil
 }
 
 // now is the time of a request or a step, in UTC and in the precision that is stored.

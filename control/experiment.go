@@ -89,6 +89,9 @@ func (s Experiments) plan(r NewExperiment) (*gnomon.Experiment, error) {
 	if err := s.Plane.Rules.role(r.Role, powers...); err != nil {
 		return nil, err
 	}
+	if err := s.Plane.checkCapture(r.Capture); err != nil {
+		return nil, err
+	}
 	if r.Source == r.Shadow {
 		return nil, gnomon.Errorf(gnomon.Invalid, "ShadowModeConfig names the variant %q both as SourceModelVariantName and as ShadowModelVariantName. They must differ.", r.Source)
 	}

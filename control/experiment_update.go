@@ -199,6 +199,9 @@ func (s Experiments) changeCreated(tx *gnomon.Tx, x *gnomon.Experiment, u Experi
 		if err := s.Plane.Rules.role(x.Role, gnomon.WriteCaptures); err != nil {
 			return err
 		}
+		if err := s.Plane.checkCapture(u.Capture); err != nil {
+			return err
+		}
 		x.Capture = new(*u.Capture)
 		x.Capture.Role = x.Role // it cannot be changed, so the update does not name it
 	}

@@ -193,6 +193,8 @@ func (there) Check(context.Context, gnomon.Artifact) error { return nil }
 
 func (there) Trouble(string) error { return nil }
 
+func (there) CheckKey(_, _ string) error { return nil }
+
 // CheckImage knows every image but one.
 func (there) CheckImage(name string) error {
 	if name == "unknown" {

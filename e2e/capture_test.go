@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -366,4 +367,61 @@ func (c client) invokeID(endpoint string) string {
 	}
 	id, _ := awsmiddleware.GetRequestIDMetadata(out.ResultMetadata)
 	return id
+}
+
+// TestCapture_Encrypted captures by a key of the keyring: what lies in the bucket cannot be read, and Gnomon reads it.
+func TestCapture_Encrypted(t *testing.T) {
+	t.Parallel()
+	c := newServer(t, "limits: {capture_file_age: 500ms}\n").client()
+	c.faultyModel("echo", "none")
+	c.serving("e", "echo")
+	x := c.experiment("x", "e", "echo", "echo")
+	x.DataStorageConfig = storing("s3://captures", nil, []string{"application/json"})
+	x.DataStorageConfig.KmsKey = aws.String("alias/captures")
+	_, err := c.CreateInferenceExperiment(t.Context(), x)
+	wantCode(t, err, "ValidationException", "there is no such key")
+	arn := strings.TrimSpace(c.s.gnomon("keys", "create", "--alias", "alias/captures"))
+	c.s.gnomon("keys", "disable", arn)
+	_, err = c.CreateInferenceExperiment(t.Context(), x)
+	wantCode(t, err, "ValidationException", "the key is disabled")
+	c.s.gnomon("keys", "enable", arn)
+	c.begin(x)
+	verify := func(n int) {
+		t.Helper()
+		c.s.eventually("everything is uploaded", func() error {
+			if text := c.s.gnomon("capture", "verify", "x"); !strings.Contains(text, fmt.Sprintf("  %d of both variants\n", n)) {
+				return errors.New(text)
+			}
+			return nil
+		})
+	}
+	const secret = `{"patient": "a very particular one"}`
+	for n := range 20 {
+		c.invoke("e", secret, production)
+		if n == 9 {
+			verify(10)
+			c.s.gnomon("keys", "rotate", "alias/captures")
+		}
+	}
+	verify(20)
+	if text := c.s.gnomon("capture", "cat", "x"); strings.Count(text, "a very particular one") != 4*20 {
+		t.Errorf("cat prints %s", text)
+	}
+	if list := c.s.gnomon("keys", "list"); !strings.Contains(list, arn+"  enabled  version 2 of ") {
+		t.Errorf("the keys are %s", list)
+	}
+	files := 0
+	err = filepath.WalkDir(filepath.Join(c.s.data(), "objects", "captures"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if files++; !bytes.HasPrefix(b, []byte("gnomon-sealed-1\n")) || bytes.Contains(b, []byte("particular")) || bytes.Contains(b, []byte("eventId")) {
+			t.Errorf("%s can be read: %.300q", path, b)
+		}
+		return err
+	})
+	if err != nil || files < 4 {
+		t.Errorf("%d files, %v", files, err)
+	}
 }

@@ -223,6 +223,16 @@ func (s *server) stop() {
 	s.cmd = nil
 }
 
+// gnomon runs a command beside the server, and returns what it prints.
+func (s *server) gnomon(args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command(filepath.Join(bin, "gnomon"), append(args, "--data-dir", s.data())...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("gnomon %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
 // kill ends the server as a crash would.
 func (s *server) kill() {
 	s.t.Helper()

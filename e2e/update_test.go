@@ -70,7 +70,10 @@ func TestUpdate_Created(t *testing.T) {
 	renamed.ShadowModelVariants[0].ShadowModelVariantName = aws.String("Trees")
 	variants := []types.ModelVariantConfig{variant(production, "linear", 1), variant("Trees", "trees", 2)}
 	storage := &types.InferenceExperimentDataStorageConfig{Destination: aws.String("s3://captured/plan"), KmsKey: aws.String("alias/captures")}
-	_, err := c.UpdateInferenceExperiment(t.Context(), &sagemaker.UpdateInferenceExperimentInput{
+	_, err := c.UpdateInferenceExperiment(t.Context(), &sagemaker.UpdateInferenceExperimentInput{Name: aws.String("plan"), DataStorageConfig: storage})
+	wantCode(t, err, "ValidationException", "alias/captures")
+	c.s.gnomon("keys", "create", "--alias", "alias/captures")
+	_, err = c.UpdateInferenceExperiment(t.Context(), &sagemaker.UpdateInferenceExperimentInput{
 		Name: aws.String("plan"), ModelVariants: variants, ShadowModeConfig: renamed, DataStorageConfig: storage,
 	})
 	if err != nil {

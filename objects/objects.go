@@ -6,6 +6,7 @@
 package objects
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager/types"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 )
@@ -33,9 +36,20 @@ type Object struct {
 	ModTime time.Time
 }
 
+// A Sealer encrypts objects for places that do not do so by themselves.
+type Sealer interface {
+	// Seal returns a writer that encrypts, by the key of that name, what is written to it, and writes it to w. Its Close
+	// does not close w.
+	Seal(ctx context.Context, key string, w io.Writer) (io.WriteCloser, error)
+	// Sealed reports whether what is to be read was sealed, and Unseal reads it.
+	Sealed(*bufio.Reader) bool
+	Unseal(context.Context, *bufio.Reader) (io.Reader, error)
+}
+
 // A Table resolves s3:// URIs. Which bucket is where never changes after [New]. Any number of goroutines may use it.
 type Table struct {
 	places map[string]place
+	sealer Sealer
 
 	mu     sync.Mutex
 	open   map[string]*blob.Bucket
@@ -47,8 +61,10 @@ type Table struct {
 // table. {bucket} in it stands for the bucket's name; the place named [Default] is for every bucket not listed and, unless
 // in memory, needs {bucket} so that two buckets do not share their objects. A folder is made when something is first written
 // into it, a bucket in S3 is not.
-func New(places map[string]string) (*Table, error) {
-	t := &Table{places: make(map[string]place, len(places)), open: make(map[string]*blob.Bucket)}
+//
+// Objects in folders and in memory are encrypted by the sealer; without one none can be.
+func New(places map[string]string, s Sealer) (*Table, error) {
+	t := &Table{places: make(map[string]place, len(places)), sealer: s, open: make(map[string]*blob.Bucket)}
 	for name, u := range places {
 		p, err := parsePlace(name, u)
 		if err != nil {
@@ -72,7 +88,8 @@ func (t *Table) Close() error {
 	return errors.Join(errs...)
 }
 
-// Open returns the content of the object at an s3:// URI. The error is [fs.ErrNotExist] if there is none.
+// Open returns the content of the object at an s3:// URI, decrypted if it was sealed. The error is [fs.ErrNotExist] if there
+// is none.
 func (t *Table) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
 	b, key, err := t.object(uri, false)
 	if err != nil {
@@ -82,7 +99,24 @@ func (t *Table) Open(ctx context.Context, uri string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, explain("open", uri, err)
 	}
-	return r, nil
+	if t.sealer == nil {
+		return r, nil
+	}
+	from := bufio.NewReader(r)
+	if !t.sealer.Sealed(from) {
+		return opened{from, r}, nil
+	}
+	plain, err := t.sealer.Unseal(ctx, from)
+	if err != nil {
+		return nil, errors.Join(explain("open", uri, err), r.Close())
+	}
+	return opened{plain, r}, nil
+}
+
+// opened is an object's content, which may come through something else.
+type opened struct {
+	io.Reader
+	io.Closer
 }
 
 // Stat describes the object at an s3:// URI. The error is [fs.ErrNotExist] if there is none.
@@ -138,15 +172,76 @@ func (t *Table) List(ctx context.Context, prefix string) iter.Seq2[Object, error
 // Create returns a writer for the object at an s3:// URI. The object appears, whole, when Close returns nil; it takes
 // the place of one that was there. If ctx ends before Close, nothing appears.
 func (t *Table) Create(ctx context.Context, uri string) (io.WriteCloser, error) {
+	return t.create(ctx, uri, nil)
+}
+
+func (t *Table) create(ctx context.Context, uri string, before func(as func(any) bool) error) (io.WriteCloser, error) {
 	b, key, err := t.object(uri, true)
 	if err != nil {
 		return nil, err
 	}
-	w, err := b.NewWriter(ctx, key, &blob.WriterOptions{DisableContentTypeDetection: true})
+	w, err := b.NewWriter(ctx, key, &blob.WriterOptions{DisableContentTypeDetection: true, BeforeWrite: before})
 	if err != nil {
 		return nil, explain("create", uri, err)
 	}
 	return w, nil
+}
+
+// CreateEncrypted is Create for an object that is encrypted by a key of KMS: in S3 by S3 itself (SSE-KMS), elsewhere by the
+// sealer.
+func (t *Table) CreateEncrypted(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error) {
+	if t.InS3(uri) {
+		return t.create(ctx, uri, func(as func(any) bool) error {
+			var in *transfermanager.UploadObjectInput
+			if !as(&in) {
+				return errors.New("the upload cannot be told of its key")
+			}
+			in.ServerSideEncryption, in.SSEKMSKeyID = types.ServerSideEncryptionAwsKms, &kmsKey
+			return nil
+		})
+	}
+	if t.sealer == nil {
+		return nil, fmt.Errorf("create %s: there are no keys to encrypt it by", uri)
+	}
+	ctx, abandon := context.WithCancel(ctx)
+	w, err := t.create(ctx, uri, nil)
+	if err != nil {
+		abandon()
+		return nil, err
+	}
+	plain, err := t.sealer.Seal(ctx, kmsKey, w)
+	if err != nil {
+		abandon()
+		w.Close()
+		return nil, explain("create", uri, err)
+	}
+	return &sealing{plain, w, abandon}, nil
+}
+
+// sealing is an object that is encrypted while it is written.
+type sealing struct {
+	plain   io.WriteCloser
+	sealed  io.WriteCloser
+	abandon func() // so that closing it makes nothing appear
+}
+
+func (s *sealing) Write(p []byte) (int, error) { return s.plain.Write(p) }
+
+// Close makes the object appear, if all of it was encrypted.
+func (s *sealing) Close() error {
+	defer s.abandon()
+	if err := s.plain.Close(); err != nil {
+		s.abandon()
+		return errors.Join(err, s.sealed.Close())
+	}
+	return s.sealed.Close()
+}
+
+// InS3 reports whether the bucket of a URI is in S3.
+func (t *Table) InS3(uri string) bool {
+	name, _, err := Split(uri)
+	p, ok := t.place(name)
+	return err == nil && ok && p.s3 != ""
 }
 
 // Clean removes what an unfinished Create of the object has left behind, in a process that was killed. Nobody may be at it

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,12 +14,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gnomon/keys"
 	"gnomon/objects"
 )
 
 func newTable(t *testing.T, places map[string]string) *objects.Table {
 	t.Helper()
-	tab, err := objects.New(places)
+	tab, err := objects.New(places, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +196,7 @@ func TestNew_RefusesUnclearPlaces(t *testing.T) {
 		"unknown parameter": {"x", "file:///data?create_dir=true", "absolute"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := objects.New(map[string]string{tc.bucket: tc.url})
+			_, err := objects.New(map[string]string{tc.bucket: tc.url}, nil)
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("New: %v, want an error that says %q", err, tc.want)
 			}
@@ -262,5 +265,97 @@ func TestTable_CleansUpAfterAKill(t *testing.T) {
 		if err := tab.Clean(t.Context(), uri); err == nil {
 			t.Errorf("%s is cleaned", uri)
 		}
+	}
+}
+
+// TestTable_Encrypts has objects that lie encrypted in a folder and are read as they were written.
+func TestTable_Encrypts(t *testing.T) {
+	dir := t.TempDir()
+	ring := keys.Open(filepath.Join(t.TempDir(), "keyring.json"), "arn:aws:kms:us-east-1:000000000000:")
+	if _, err := ring.Create("alias/a"); err != nil {
+		t.Fatal(err)
+	}
+	tab, err := objects.New(map[string]string{"bucket": "file://" + dir}, ring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tab.Close() })
+	put(t, tab, "s3://bucket/plain", "everybody may know")
+	w, err := tab.CreateEncrypted(t.Context(), "s3://bucket/sealed", "alias/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(w, "nobody may know")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"plain": "everybody may know", "sealed": "nobody may know"} {
+		r, err := tab.Open(t.Context(), "s3://bucket/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || strings.Contains(string(raw), want) != (name == "plain") {
+			t.Errorf("%s lies there as %q, %v", name, raw, err)
+		}
+	}
+	if _, err := tab.CreateEncrypted(t.Context(), "s3://bucket/unknown", "alias/other"); !errors.Is(err, keys.ErrUnknown) {
+		t.Errorf("by a key that there is not: %v", err)
+	}
+	if err := ring.Enable("alias/a", false); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tab.Open(t.Context(), "s3://bucket/sealed"); !errors.Is(err, keys.ErrDisabled) {
+		t.Errorf("with its key disabled: %v", err)
+	}
+	names := 0
+	for o, err := range tab.List(t.Context(), "s3://bucket/") {
+		if names++; err != nil || strings.Contains(o.URI, "unknown") {
+			t.Errorf("%v, %v", o, err)
+		}
+	}
+	if names != 2 {
+		t.Errorf("%d objects", names)
+	}
+	if _, err := newTable(t, map[string]string{"bucket": "file://" + dir}).CreateEncrypted(t.Context(), "s3://bucket/x", "alias/a"); err == nil {
+		t.Error("without keys, objects are encrypted")
+	}
+}
+
+// TestTable_TellsS3TheKey looks at what a server of S3 is asked for.
+func TestTable_TellsS3TheKey(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "id")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	asked := make(chan *http.Request, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r }))
+	defer server.Close()
+	tab := newTable(t, map[string]string{"bucket": "s3://bucket?region=us-east-1&use_path_style=true&endpoint=" + server.URL})
+	for key, want := range map[string][2]string{"": {}, "alias/captures": {"aws:kms", "alias/captures"}} {
+		var w io.WriteCloser
+		var err error
+		if key == "" {
+			w, err = tab.Create(t.Context(), "s3://bucket/a/object")
+		} else {
+			w, err = tab.CreateEncrypted(t.Context(), "s3://bucket/a/object", key)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, "content")
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r := <-asked
+		got := [2]string{r.Header.Get("X-Amz-Server-Side-Encryption"), r.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")}
+		if got != want || r.Method != "PUT" || r.URL.Path != "/bucket/a/object" {
+			t.Errorf("with key %q: %s %s, encryption %q", key, r.Method, r.URL, got)
+		}
+	}
+	if !tab.InS3("s3://bucket/x") || tab.InS3("s3://other/x") || tab.InS3("x") {
+		t.Error("InS3 is wrong")
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"gnomon"
 	"gnomon/capture"
 	"gnomon/front"
+	"gnomon/keys"
 	"gnomon/router"
 )
 
@@ -324,6 +325,11 @@ func (c *config) buckets() map[string]string {
 		all[name] = place
 	}
 	return all
+}
+
+// keyring is the one in the data directory.
+func (c *config) keyring() *keys.Ring {
+	return keys.Open(filepath.Join(c.DataDir, "keyring.json"), fmt.Sprintf("arn:%s:kms:%s:%s:", c.Partition, c.Region, c.Account))
 }
 
 // keysPath is where the access keys are.

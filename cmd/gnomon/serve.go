@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"gnomon/front"
 	"gnomon/host"
 	"gnomon/host/process"
+	"gnomon/keys"
 	"gnomon/meter"
 	"gnomon/objects"
 	"gnomon/reactor"
@@ -132,11 +134,11 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if h.traffic, err = store.OpenTraffic(ctx, filepath.Join(c.DataDir, "traffic.db")); err != nil {
 		return h, err
 	}
-	if h.objects, err = objects.New(c.buckets()); err != nil {
+	if h.objects, err = objects.New(c.buckets(), c.keyring()); err != nil {
 		return h, err
 	}
 	capturing := c.Limits.capture()
-	capturing.Dir, capturing.Objects, capturing.Log = filepath.Join(c.DataDir, "spool"), h.objects, log
+	capturing.Dir, capturing.Objects, capturing.Log = filepath.Join(c.DataDir, "spool"), captureObjects{h.objects}, log
 	if h.capture, err = capture.New(capturing); err != nil {
 		return h, err
 	}
@@ -160,7 +162,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: h.capture, Log: log,
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, c.keyring()}, Log: log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
@@ -252,6 +254,33 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		err = errors.Join(err, endings[i]())
 	}
 	return err
+}
+
+// captures let control ask how capturing goes, and whether it can be encrypted.
+type captures struct {
+	*capture.Capture
+	table *objects.Table
+	keys  *keys.Ring
+}
+
+// CheckKey looks for a key in the keyring. Those of S3 are S3's: what it says of them is seen when an object is uploaded.
+func (c captures) CheckKey(destination, kmsKey string) error {
+	if c.table.InS3(destination) {
+		return nil
+	}
+	_, err := c.keys.Find(kmsKey)
+	return err
+}
+
+// captureObjects are the bucket table as capture knows it.
+type captureObjects struct{ *objects.Table }
+
+// Create begins an object, encrypted by a key unless that is empty.
+func (o captureObjects) Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error) {
+	if kmsKey == "" {
+		return o.Table.Create(ctx, uri)
+	}
+	return o.CreateEncrypted(ctx, uri, kmsKey)
 }
 
 // artifacts let control ask whether a model's files are there.

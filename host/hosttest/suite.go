@@ -51,7 +51,7 @@ func Run(t *testing.T, tg Target) {
 // Objects returns a table in memory with the given objects, by URI.
 func Objects(t *testing.T, content map[string][]byte) *objects.Table {
 	t.Helper()
-	tab, err := objects.New(map[string]string{"default": "mem://"})
+	tab, err := objects.New(map[string]string{"default": "mem://"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

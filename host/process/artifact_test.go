@@ -212,7 +212,7 @@ func TestUnpack_NoticesDamage(t *testing.T) {
 }
 
 func TestLayOut_ShowsNothingUntilAllIsThere(t *testing.T) {
-	from, err := objects.New(map[string]string{"default": "mem://"})
+	from, err := objects.New(map[string]string{"default": "mem://"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

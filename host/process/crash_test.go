@@ -24,7 +24,7 @@ import (
 
 // runHost is a Gnomon to be killed: it hosts one instance in the folder and tells its address.
 func runHost(dir, cgroup string) int {
-	from, err := objects.New(map[string]string{"default": "mem://"})
+	from, err := objects.New(map[string]string{"default": "mem://"}, nil)
 	if err != nil {
 		return 1
 	}

@@ -33,6 +33,7 @@ var rules = []struct {
 	{"gnomon/sagemaker/...", []string{"gnomon/sagemaker/internal/schema"}},
 	{"gnomon/sigv4", nil},
 	{"gnomon/objects", nil},
+	{"gnomon/keys", nil},
 	{"gnomon/access", []string{"gnomon"}},
 	{"gnomon/http1", nil},
 	{"gnomon/reactor", nil},
@@ -62,7 +63,8 @@ var rules = []struct {
 
 // external says which modules of others a package may use. Packages that are not named use the standard library only.
 var external = map[string][]string{
-	"gnomon/objects":      {"gocloud.dev"},
+	"gnomon/objects":      {"gocloud.dev", "github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"},
+	"gnomon/keys":         {"gocloud.dev", "golang.org/x/sys"},
 	"gnomon/reactor":      {"golang.org/x/sys"},
 	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
