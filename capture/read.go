@@ -77,6 +77,9 @@ type Leg struct {
 	size   int
 }
 
+// Size is how many bytes the record has in its object.
+func (l Leg) Size() int { return l.size }
+
 // maxLine is how long a line may be: a request and an answer of 25 MiB each, in base64.
 const maxLine = 80 << 20
 
@@ -113,7 +116,7 @@ func legs(ctx context.Context, from Source, s gnomon.CaptureStream, uri string) 
 			if err != nil {
 				return yield(Leg{}, fmt.Errorf("%s: %w", uri, err))
 			}
-			l := Leg{Record: r, Object: uri, size: len(line)}
+			l := Leg{Record: r, Object: uri, size: len(line) + 1}
 			if t, ok := times[r.EventID]; ok {
 				l.Times = &t
 			}

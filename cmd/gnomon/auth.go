@@ -82,15 +82,15 @@ func (g *gate) signed(next http.Handler) http.Handler {
 			sagemaker.WriteError(w, &sagemaker.Error{Code: e.Code, Message: e.Message, Status: e.Status})
 			return
 		}
-		r.Body = &replay{body: body}
+		r.Body = &readBody{body: body}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// replay is a body that has been read already.
-type replay struct{ body []byte }
+// readBody is a body that has been read already.
+type readBody struct{ body []byte }
 
-func (b *replay) Read(p []byte) (int, error) {
+func (b *readBody) Read(p []byte) (int, error) {
 	if len(b.body) == 0 {
 		return 0, io.EOF
 	}
@@ -99,4 +99,4 @@ func (b *replay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *replay) Close() error { return nil }
+func (b *readBody) Close() error { return nil }

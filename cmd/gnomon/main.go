@@ -20,6 +20,7 @@ type commands struct {
 	Env     envCommand     `cmd:"" help:"Print the shell lines that point AWS clients at the server, or write an AWS profile."`
 	Report  reportCommand  `cmd:"" help:"Show what has happened in an inference experiment."`
 	Capture captureCommand `cmd:"" help:"Read what was captured in an inference experiment."`
+	Replay  replayCommand  `cmd:"" help:"Send a captured run again, at an endpoint."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and rotate the keys that captured data is encrypted by."`
 	Demo    demoCommand    `cmd:"" help:"Run a whole shadow test on this machine: two real models, traffic, report, promotion."`
 }

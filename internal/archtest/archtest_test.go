@@ -34,6 +34,7 @@ var rules = []struct {
 	{"gnomon/sigv4", nil},
 	{"gnomon/objects", nil},
 	{"gnomon/keys", nil},
+	{"gnomon/replay", nil},
 	{"gnomon/access", []string{"gnomon"}},
 	{"gnomon/http1", nil},
 	{"gnomon/reactor", nil},
