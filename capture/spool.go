@@ -2,10 +2,8 @@ package capture
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -15,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // A spool is the folder in which files wait to be uploaded.
@@ -79,17 +79,9 @@ type part struct {
 	pending []byte // what is to be appended
 }
 
-// newID is a random UUID.
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
 // create begins a file for a stream.
 func (s *spool) create(of *stream, now time.Time) (*file, error) {
-	id := newID()
+	id := uuid.NewString()
 	f := &file{
 		plan: plan{Records: objectURI(of.CaptureStream, now, id), Times: timesURI(of.CaptureStream, now, id), KmsKey: of.KmsKey},
 		path: filepath.Join(s.dir, id), begun: now,

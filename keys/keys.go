@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 )
 
@@ -133,7 +134,7 @@ var aliasPattern = regexp.MustCompile(`^alias/[a-zA-Z0-9/_-]{1,250}$`)
 
 // Create makes a key, with an alias unless that is empty.
 func (r *Ring) Create(alias string) (Key, error) {
-	k := Key{ID: newID(), Versions: []Version{newVersion()}}
+	k := Key{ID: uuid.NewString(), Versions: []Version{newVersion()}}
 	if alias != "" {
 		if !aliasPattern.MatchString(alias) || strings.HasPrefix(alias, "alias/aws/") {
 			return Key{}, fmt.Errorf("%q is no alias: it must be alias/ and letters, digits, /, _ or -, and not begin with alias/aws/", alias)
@@ -219,11 +220,4 @@ func newVersion() Version {
 	secret := make([]byte, secretSize)
 	rand.Read(secret)
 	return Version{secret, time.Now().UTC().Truncate(time.Second)}
-}
-
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

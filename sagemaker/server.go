@@ -2,7 +2,6 @@ package sagemaker
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 const (
@@ -57,7 +58,7 @@ func NewServer(h Handler, o Options) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := w.Header().Get(requestIDHeader)
 	if id == "" {
-		id = newUUID()
+		id = uuid.NewString()
 		w.Header().Set(requestIDHeader, id)
 	}
 	defer s.contain(w, r, id)
@@ -183,13 +184,4 @@ func (s *Server) contain(w http.ResponseWriter, r *http.Request, id string) {
 	default:
 		s.fail(w, r, id, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
 	}
-}
-
-// newUUID returns a random UUID, as AWS gives requests.
-func newUUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

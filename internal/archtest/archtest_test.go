@@ -65,7 +65,9 @@ var rules = []struct {
 // external says which modules of others a package may use. Packages that are not named use the standard library only.
 var external = map[string][]string{
 	"gnomon/objects":      {"gocloud.dev", "github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"},
-	"gnomon/keys":         {"gocloud.dev", "golang.org/x/sys"},
+	"gnomon/keys":         {"github.com/google/uuid", "gocloud.dev", "golang.org/x/sys"},
+	"gnomon/capture":      {"github.com/google/uuid"},
+	"gnomon/sagemaker":    {"github.com/google/uuid"},
 	"gnomon/reactor":      {"golang.org/x/sys"},
 	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
