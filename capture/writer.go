@@ -19,7 +19,7 @@ const maxPending = 1 << 20
 
 func (w *writer) run(ctx context.Context) {
 	o := &w.capture.opts
-	look := time.NewTicker(max(o.FileAge/4, 10*time.Millisecond))
+	look := time.NewTicker(min(time.Second, max(o.FileAge/4, 10*time.Millisecond)))
 	defer look.Stop()
 	for ctx.Err() == nil {
 		select {
