@@ -79,10 +79,19 @@ func (s site) route(instances map[gnomon.InstanceID]gnomon.Instance) gnomon.Endp
 		r.Production = append(r.Production, s.variantRoute(v, gnomon.Production, instances))
 	}
 	r.Mirrors = s.mirrorRoutes(instances)
-	if c := s.e.Live.Capture; c.Active() {
+	if c := s.capture(); c.Active() {
 		r.Capture = &gnomon.CaptureRoute{DataCapture: *c, Salt: s.e.ID}
 	}
 	return r
+}
+
+// capture is what is kept of the requests: what the experiment asks for while they are under test, and what the endpoint has
+// of its own before and after.
+func (s site) capture() *gnomon.DataCapture {
+	if o := s.overlay(); o != nil && o.Capture != nil && !o.Mirror && s.e.LiveBase != nil {
+		return s.e.LiveBase.Capture
+	}
+	return s.e.Live.Capture
 }
 
 func (s site) variantRoute(v gnomon.Variant, c gnomon.Class, instances map[gnomon.InstanceID]gnomon.Instance) gnomon.VariantRoute {

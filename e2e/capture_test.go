@@ -503,3 +503,36 @@ func (c client) wantResumed(from string, n int) {
 		c.t.Errorf("%d requests were sent, of which %d before the interruption, want %d", all, first, n)
 	}
 }
+
+// TestCapture_BeginsWithTheExperiment has a shadow that is deployed before its experiment starts: what comes until then is not
+// captured.
+func TestCapture_BeginsWithTheExperiment(t *testing.T) {
+	t.Parallel()
+	c := newServer(t, "").client()
+	c.faultyModel("echo", "none")
+	c.serving("e", "echo")
+	x := c.experiment("x", "e", "echo", "echo")
+	x.DataStorageConfig = storing("s3://captures", nil, []string{"application/json"})
+	x.Schedule = &types.InferenceExperimentSchedule{StartTime: aws.Time(time.Now().Add(8 * time.Second)), EndTime: aws.Time(time.Now().Add(time.Hour))}
+	if _, err := c.CreateInferenceExperiment(t.Context(), x); err != nil {
+		t.Fatal(err)
+	}
+	c.s.eventually("the shadow is deployed", func() error { return c.consists("e", production, shadow) })
+	const early, late = 20, 30
+	for range early {
+		c.invoke("e", picture, production)
+	}
+	if got := c.describe("x").Status; got == types.InferenceExperimentStatusRunning {
+		t.Fatalf("the experiment is %s already", got)
+	}
+	c.until("x", types.InferenceExperimentStatusRunning)
+	for range late {
+		c.invoke("e", picture, production)
+	}
+	c.settled("x")
+	c.s.stop()
+	ours, theirs := c.s.captured("captures", "e/"+production), c.s.captured("captures", "e/"+shadow)
+	if len(ours) != late || len(theirs) != late {
+		t.Errorf("%d and %d records of %d requests during the experiment", len(ours), len(theirs), late)
+	}
+}
