@@ -26,9 +26,10 @@ import (
 // a bucket that can fail.
 type shaky struct {
 	*objects.Table
-	mu   sync.Mutex
-	err  error
-	puts int
+	mu    sync.Mutex
+	err   error
+	slow  string // URIs that begin like this are never answered
+	tries int    // of those
 }
 
 func (s *shaky) fail(err error) {
@@ -40,7 +41,13 @@ func (s *shaky) fail(err error) {
 func (s *shaky) Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts++
+	if s.slow != "" && strings.HasPrefix(uri, s.slow) {
+		s.tries++
+		s.mu.Unlock()
+		<-ctx.Done()
+		s.mu.Lock()
+		return nil, ctx.Err()
+	}
 	if s.err != nil {
 		return nil, s.err
 	}
@@ -248,6 +255,40 @@ func TestCapture_TriesAgain(t *testing.T) {
 			t.Errorf("events %q, trouble %v, stats %+v", ids, c.Trouble(captured.Destination), c.Stats())
 		}
 		stop()
+	})
+}
+
+// TestCapture_SlowBucket has one of two buckets never answer: the other's objects are there in time, and the server ends.
+func TestCapture_SlowBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bucket := newShaky(t)
+		bucket.slow = "s3://slow/"
+		c, stop := running(t, Options{Objects: bucket, FileAge: time.Second})
+		defer stop()
+		slow := captured
+		slow.Destination = "s3://slow/x"
+		for i := range 10 {
+			c.Stream(slow).Capture(leg(i))
+			c.Stream(captured).Capture(leg(i))
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if n := len(bucket.events(t, "captures/e/AllTraffic")); n != i+1 {
+				t.Errorf("%d events are uploaded after %d", n, i+1)
+			}
+		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if err := c.Trouble(slow.Destination); !errors.Is(err, context.DeadlineExceeded) || c.Trouble(captured.Destination) != nil {
+			t.Errorf("the trouble is %v, and of the other %v", err, c.Trouble(captured.Destination))
+		}
+		if bucket.tries < 3 || bucket.tries > 10 {
+			t.Errorf("it was tried %d times in 10 minutes", bucket.tries)
+		}
+		begin := time.Now()
+		stop()
+		if took := time.Since(begin); took > 6*time.Second {
+			t.Errorf("the end took %v", took)
+		}
 	})
 }
 
