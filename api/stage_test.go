@@ -56,7 +56,7 @@ func newStage(t *testing.T) *stage {
 	}
 	partition := gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"}
 	p := &control.Plane{
-		Store: db, Artifacts: there{}, Images: there{}, Captures: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: db, Artifacts: there{}, Images: there{}, Captures: captures{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: partition, Roles: []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}},
@@ -251,9 +251,12 @@ type there struct{}
 
 func (there) CheckImage(string) error { return nil }
 
-func (there) Trouble(string) error { return nil }
+func (captures) Trouble(string) error { return nil }
 
-func (there) CheckKey(_, _ string) error { return nil }
+func (captures) Check(_, _ string) error { return nil }
+
+// captures go anywhere.
+type captures struct{}
 
 func (there) Check(_ context.Context, a gnomon.Artifact) error {
 	if strings.HasPrefix(a.URI, "s3://nowhere/") {

@@ -14,7 +14,7 @@ type Event struct{ Production, Shadow *Leg }
 // What an event waits for its other leg, which is behind it by as much as a shadow may be slower.
 const (
 	maxBehind  = longestRequest
-	maxWaiting = 256 << 20 // bytes of records; the oldest then go alone
+	maxWaiting = 32 << 20 // bytes of records of one variant; the oldest then go alone
 )
 
 // Join reads the records of two variants in the window and joins them by event, about in the order in which the requests
@@ -57,7 +57,6 @@ func (s *side) take(id string) (Leg, bool) {
 }
 
 func (s *side) put(l Leg) {
-	s.take(l.EventID) // one that is there twice waits once
 	s.waiting[l.EventID] = l
 	s.order = append(s.order, l.EventID)
 	s.bytes += l.size
@@ -90,6 +89,9 @@ func (j *joiner) step() bool {
 		}
 		if twin, ok := other.take(l.EventID); ok {
 			return j.tell(n, &l, &twin)
+		}
+		if first, twice := s.take(l.EventID); twice && !j.tell(n, &first, nil) {
+			return false
 		}
 		s.put(l)
 	}

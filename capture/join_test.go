@@ -119,10 +119,10 @@ func TestJoin_GoesOn(t *testing.T) {
 	s.broken = s.write(captured, 0, "a@1")
 	torn := s.write(captured, time.Minute, "b@61")
 	s.content[torn] += `{"captureData":` + "\n"
-	s.write(captured, 2*time.Minute, "c@121")
+	s.write(captured, 2*time.Minute, "c@121", "c@121")
 	s.write(beside, 0, "b@61")
 	events, faults := joined(t, s, Window{})
-	if !slices.Equal(events, []string{"b b", "c -"}) || len(faults) != 2 {
+	if !slices.Equal(events, []string{"b b", "c -", "c -"}) || len(faults) != 2 {
 		t.Errorf("got %q; faults %q", events, faults)
 	}
 }

@@ -28,12 +28,12 @@ func timesURI(s gnomon.CaptureStream, at time.Time, id string) string {
 
 func under(s gnomon.CaptureStream, folder string, at time.Time, name string) string {
 	at = at.UTC()
-	return fmt.Sprintf("%s/%s/%s/%s-%03d-%s", directory(s.Destination), s.Endpoint, folder, at.Format("2006/01/02/15/04-05"),
+	return fmt.Sprintf("%s/%s/%s/%s-%03d-%s", Directory(s.Destination), s.Endpoint, folder, at.Format("2006/01/02/15/04-05"),
 		at.Nanosecond()/int(time.Millisecond), name)
 }
 
-// directory is a destination without the empty names between slashes, which no folder can hold.
-func directory(uri string) string {
+// Directory is a destination without the empty names between slashes, which no folder can hold.
+func Directory(uri string) string {
 	scheme, rest, _ := strings.Cut(uri, "://")
 	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == '/' })
 	return scheme + "://" + strings.Join(parts, "/")

@@ -77,11 +77,15 @@ func (q *queue) put(s *stream, g *gnomon.CapturedLeg) bool {
 	if !q.memory.Take(int64(size)) {
 		return false
 	}
+	i := item{stream: s, began: g.Began, leg: g.Leg, answered: g.Answered}
+	if size > blockSize/4 {
+		i.data = make([]byte, 0, size)
+		i.copy(&all) // before others have to wait for it
+	}
 	q.mu.Lock()
-	i := item{stream: s, began: g.Began, leg: g.Leg, answered: g.Answered, data: q.room(size)}
-	for n, p := range all {
-		i.data = append(i.data, p...)
-		i.ends[n] = len(i.data)
+	if i.data == nil {
+		i.data = q.room(size)
+		i.copy(&all)
 	}
 	q.items = append(q.items, i)
 	q.mu.Unlock()
@@ -99,11 +103,15 @@ func signal(c chan struct{}) {
 	}
 }
 
-// room is empty memory with that capacity.
-func (q *queue) room(size int) []byte {
-	if size > blockSize/4 {
-		return make([]byte, 0, size)
+func (i *item) copy(all *[parts][]byte) {
+	for n, p := range all {
+		i.data = append(i.data, p...)
+		i.ends[n] = len(i.data)
 	}
+}
+
+// room is empty memory with that capacity, which is that of a small item.
+func (q *queue) room(size int) []byte {
 	last := len(q.blocks) - 1
 	if last < 0 || cap(q.blocks[last])-len(q.blocks[last]) < size {
 		if n := len(q.spare); n > 0 {

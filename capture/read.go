@@ -45,7 +45,7 @@ func (w Window) mayHold(t time.Time) bool {
 // List lists a stream's objects that may hold requests of the window, in the order in which they were begun. What has
 // another name is none of them.
 func List(ctx context.Context, from Source, s gnomon.CaptureStream, w Window) iter.Seq2[objects.Object, error] {
-	folder := fmt.Sprintf("%s/%s/%s/", directory(s.Destination), s.Endpoint, s.Variant)
+	folder := fmt.Sprintf("%s/%s/%s/", Directory(s.Destination), s.Endpoint, s.Variant)
 	return func(yield func(objects.Object, error) bool) {
 		for o, err := range from.List(ctx, folder) {
 			if err != nil {
@@ -130,7 +130,7 @@ func legs(ctx context.Context, from Source, s gnomon.CaptureStream, uri string) 
 
 // timesOf is where the times of an object's records are.
 func timesOf(s gnomon.CaptureStream, uri string) string {
-	above := directory(s.Destination) + "/" + string(s.Endpoint) + "/"
+	above := Directory(s.Destination) + "/" + string(s.Endpoint) + "/"
 	return above + timesFolder + "/" + strings.TrimPrefix(uri, above)
 }
 

@@ -106,7 +106,7 @@ func (r *Record) append(dst []byte) []byte {
 		dst = appendString(append(dst, `,"inferenceId":`...), r.InferenceID)
 	}
 	if r.CustomAttributes != "" {
-		dst = appendString(append(dst, `,"customAttributes":`...), r.CustomAttributes)
+		dst = append(appendString(append(dst, `,"customAttributes":[`...), r.CustomAttributes), ']')
 	}
 	dst = r.Time.UTC().AppendFormat(append(dst, `,"inferenceTime":"`...), "2006-01-02T15:04:05Z")
 	return append(dst, `"},"eventVersion":"`+eventVersion+"\"}\n"...)
@@ -172,12 +172,24 @@ type wire struct {
 		EndpointOutput *wirePayload `json:"endpointOutput"`
 	} `json:"captureData"`
 	EventMetadata struct {
-		EventID          string `json:"eventId"`
-		InferenceID      string `json:"inferenceId"`
-		CustomAttributes string `json:"customAttributes"`
-		InferenceTime    string `json:"inferenceTime"`
+		EventID          string     `json:"eventId"`
+		InferenceID      string     `json:"inferenceId"`
+		CustomAttributes attributes `json:"customAttributes"`
+		InferenceTime    string     `json:"inferenceTime"`
 	} `json:"eventMetadata"`
 	EventVersion string `json:"eventVersion"`
+}
+
+// attributes are a list of one, as the preprocessing scripts of AWS's documentation read them. A string alone will do too.
+type attributes string
+
+func (a *attributes) UnmarshalJSON(b []byte) error {
+	var list []string
+	if json.Unmarshal(b, &list) == nil {
+		*a = attributes(strings.Join(list, ","))
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(a))
 }
 
 type wirePayload struct {
@@ -200,7 +212,7 @@ func Parse(line []byte) (Record, error) {
 	case err != nil:
 		return Record{}, fmt.Errorf("read captured record %s: %w", m.EventID, err)
 	}
-	r := Record{EventID: m.EventID, InferenceID: m.InferenceID, CustomAttributes: m.CustomAttributes, Time: at.UTC()}
+	r := Record{EventID: m.EventID, InferenceID: m.InferenceID, CustomAttributes: string(m.CustomAttributes), Time: at.UTC()}
 	if r.Input, err = w.CaptureData.EndpointInput.decode(); err == nil {
 		r.Output, err = w.CaptureData.EndpointOutput.decode()
 	}

@@ -18,7 +18,7 @@ func TestAppend_AWS(t *testing.T) {
 	}
 	const want = `{"captureData":{"endpointInput":{"observedContentType":"text/csv","mode":"INPUT","data":"1,\"a\"\n","encoding":"CSV"},` +
 		`"endpointOutput":{"observedContentType":"application/json","mode":"OUTPUT","data":"{\"p\":0.5}","encoding":"JSON"}},` +
-		`"eventMetadata":{"eventId":"9f1b0c4e-6a43-4d1c-9d0f-1e6a5d9a7c11","inferenceId":"mine","customAttributes":"c1","inferenceTime":"2022-02-14T17:25:49Z"},` +
+		`"eventMetadata":{"eventId":"9f1b0c4e-6a43-4d1c-9d0f-1e6a5d9a7c11","inferenceId":"mine","customAttributes":["c1"],"inferenceTime":"2022-02-14T17:25:49Z"},` +
 		`"eventVersion":"0"}` + "\n"
 	if got := string(r.append(nil)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -24,14 +24,43 @@ type spool struct {
 	size  atomic.Int64 // of all files
 
 	mu     sync.Mutex
-	broken error // what made the last write fail; nil: it did not
+	of     map[string]int64 // size of each bucket's files
+	broken error            // what made the last write fail; nil: it did not
+}
+
+// take takes n bytes for a bucket's file. One bucket gets no more than half of them all, so that one which is dead leaves
+// something to the others.
+func (s *spool) take(f *file, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := bucketOf(f.Records)
+	if s.size.Load()+n > s.limit || s.of[name]+n > s.limit/2 {
+		return false
+	}
+	s.add(f, n)
+	return true
+}
+
+func (s *spool) add(f *file, n int64) {
+	name := bucketOf(f.Records)
+	s.size.Add(n)
+	if s.of[name] += n; s.of[name] == 0 {
+		delete(s.of, name)
+	}
+}
+
+// give gives back bytes of a file's.
+func (s *spool) give(f *file, n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(f, -n)
 }
 
 func openSpool(o Options) (*spool, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	return &spool{dir: o.Dir, limit: o.SpoolSize}, nil
+	return &spool{dir: o.Dir, limit: o.SpoolSize, of: make(map[string]int64)}, nil
 }
 
 func (s *spool) trouble() error {
@@ -69,13 +98,15 @@ type file struct {
 	records, times part
 	count          int     // of records that are not written yet
 	counts         *counts // of its stream; nil if resumed
-	resumed        bool    // an earlier process began it
+	key            streamKey
+	resumed        bool // an earlier process began it
 }
 
 // A part is one of a file's two files. What is in it ends with a whole line.
 type part struct {
 	f       *os.File
-	size    int64
+	size    int64  // of its whole lines
+	torn    bool   // there is part of a line behind them
 	pending []byte // what is to be appended
 }
 
@@ -109,8 +140,7 @@ func (s *spool) create(of *stream, now time.Time) (*file, error) {
 // write appends what is pending, or nothing at all. It returns why not.
 func (f *file) write(s *spool) error {
 	n := int64(len(f.records.pending) + len(f.times.pending))
-	if s.size.Add(n) > s.limit {
-		s.size.Add(-n)
+	if !s.take(f, n) {
 		f.records.pending, f.times.pending = f.records.pending[:0], f.times.pending[:0]
 		return errSpoolFull
 	}
@@ -120,7 +150,7 @@ func (f *file) write(s *spool) error {
 		_ = f.times.append() // records without times are whole all the same
 	}
 	f.times.pending = f.times.pending[:0]
-	s.size.Add(f.records.size + f.times.size - before - n)
+	s.give(f, n-(f.records.size+f.times.size-before))
 	return err
 }
 
@@ -131,7 +161,8 @@ func (p *part) append() error {
 	n, err := p.f.Write(p.pending)
 	if err != nil {
 		if n > 0 {
-			err = errors.Join(err, p.f.Truncate(p.size))
+			cut := p.f.Truncate(p.size)
+			p.torn, err = cut != nil, errors.Join(err, cut)
 		}
 		p.pending = p.pending[:0]
 		return err
@@ -160,7 +191,10 @@ func (s *spool) remove(f *file) error {
 			err = errors.Join(err, e)
 		}
 	}
-	s.size.Add(-f.records.size - f.times.size)
+	if err == nil {
+		s.give(f, f.records.size+f.times.size)
+		f.records.size, f.times.size = 0, 0
+	}
 	return err
 }
 
@@ -194,7 +228,7 @@ func (s *spool) resume(log *slog.Logger) ([]*file, error) {
 			log.Error("capture: a file of the spool cannot be read, and is left there", "file", f.path, "error", err)
 			continue
 		}
-		s.size.Add(f.records.size + f.times.size)
+		s.give(f, -f.records.size-f.times.size)
 		left = append(left, f)
 	}
 	return left, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -111,8 +112,9 @@ func (u *uploads) note(b *bucket, f *file, err error) {
 	u.mu.Lock()
 	first := b.broken == nil
 	b.broken = err
-	if err == nil {
-		b.files = b.files[1:]
+	b.files = b.files[1:]
+	if err != nil {
+		b.files = append(b.files, f) // others may have more luck
 	}
 	u.mu.Unlock()
 	if err == nil {
@@ -134,14 +136,12 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 			return err
 		}
 	}
-	if f.records.size > 0 {
-		// The times first: whoever sees the records finds them.
-		if err := u.copy(ctx, f.path+timesExt, f.Times, f.KmsKey); err != nil {
-			return err
-		}
-		if err := u.copy(ctx, f.path+recordsExt, f.Records, f.KmsKey); err != nil {
-			return err
-		}
+	// The times first: whoever sees the records finds them.
+	if err := u.copy(ctx, f.path+timesExt, f.times.size, f.Times, f.KmsKey); err != nil {
+		return err
+	}
+	if err := u.copy(ctx, f.path+recordsExt, f.records.size, f.Records, f.KmsKey); err != nil {
+		return err
 	}
 	if err := u.spool.remove(f); err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -149,8 +149,15 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 	return nil
 }
 
-func (u *uploads) copy(ctx context.Context, path, uri, kmsKey string) error {
+// copy makes an object of the first bytes of a file, if there are any. A file that is gone was uploaded before.
+func (u *uploads) copy(ctx context.Context, path string, size int64, uri, kmsKey string) error {
+	if size == 0 {
+		return nil
+	}
 	from, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
@@ -161,7 +168,7 @@ func (u *uploads) copy(ctx context.Context, path, uri, kmsKey string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(to, from); err != nil {
+	if _, err := io.Copy(to, io.LimitReader(from, size)); err != nil {
 		cancel()
 		to.Close()
 		return err

@@ -72,7 +72,7 @@ func (w *writer) add(i *item) {
 			w.failed(err, 1, i.stream.counts)
 			return
 		}
-		f.counts = i.stream.counts
+		f.counts, f.key = i.stream.counts, i.stream.key
 		w.files[i.stream.key] = f
 	}
 	r := i.record()
@@ -117,6 +117,10 @@ func (w *writer) flush(f *file) {
 	f.count = 0
 	if err := f.write(w.capture.spool); err != nil {
 		w.failed(err, n, f.counts)
+		if f.records.torn || f.times.torn {
+			delete(w.files, f.key) // nothing more may be appended to it
+			w.close(f, f.key)
+		}
 		return
 	}
 	w.capture.spool.note(nil)
@@ -151,5 +155,11 @@ func (w *writer) close(f *file, key streamKey) {
 	if err := f.close(); err != nil {
 		w.capture.opts.Log.Error("capture: close a file", "error", err)
 	}
-	w.done(f)
+	if f.records.size > 0 {
+		w.done(f)
+		return
+	}
+	if err := w.capture.spool.remove(f); err != nil {
+		w.capture.opts.Log.Error("capture: remove an empty file", "error", err)
+	}
 }

@@ -90,17 +90,18 @@ type Plane struct {
 type Captures interface {
 	// Trouble says why nothing is captured for a destination just now; nil if it is.
 	Trouble(destination string) error
-	// CheckKey says what keeps a key from encrypting what is captured for a destination; nil: nothing.
-	CheckKey(destination, kmsKey string) error
+	// Check says what keeps captures from being written to a destination, encrypted by a key unless that is empty; nil: nothing
+	// that is known now.
+	Check(destination, kmsKey string) error
 }
 
 // checkCapture says what keeps a capture from being written.
 func (p *Plane) checkCapture(c *gnomon.DataCapture) error {
-	if c == nil || c.KmsKey == "" {
+	if c == nil {
 		return nil
 	}
-	if err := p.Captures.CheckKey(c.Destination, c.KmsKey); err != nil {
-		return gnomon.Errorf(gnomon.Invalid, "The KMS key %q for the captured data cannot be used: %v.", c.KmsKey, err)
+	if err := p.Captures.Check(c.Destination, c.KmsKey); err != nil {
+		return gnomon.Errorf(gnomon.Invalid, "Data cannot be captured to %q: %v.", c.Destination, err)
 	}
 	return nil
 }

@@ -235,6 +235,7 @@ func (s Experiments) makeEndpoint(tx *gnomon.Tx, x *gnomon.Experiment) error {
 	if err := s.Plane.generate(tx, x, spec, nil); err != nil {
 		return err
 	}
+	spec.Capture = nil // it ends with the experiment
 	e := newEndpoint(x.Endpoint, spec)
 	e.MadeBy, x.EndpointID, x.MadeEndpoint = x.ID, e.ID, true
 	x.Generation++

@@ -65,7 +65,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: there{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: captures{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
@@ -191,9 +191,12 @@ type there struct{}
 
 func (there) Check(context.Context, gnomon.Artifact) error { return nil }
 
-func (there) Trouble(string) error { return nil }
+func (captures) Trouble(string) error { return nil }
 
-func (there) CheckKey(_, _ string) error { return nil }
+func (captures) Check(_, _ string) error { return nil }
+
+// captures go anywhere.
+type captures struct{}
 
 // CheckImage knows every image but one.
 func (there) CheckImage(name string) error {

@@ -31,8 +31,11 @@ type record struct {
 	CaptureData struct {
 		EndpointInput, EndpointOutput *struct{ ObservedContentType, Mode, Data, Encoding string }
 	}
-	EventMetadata struct{ EventID, InferenceID, CustomAttributes, InferenceTime string }
-	EventVersion  string
+	EventMetadata struct {
+		EventID, InferenceID, InferenceTime string
+		CustomAttributes                    []string
+	}
+	EventVersion string
 }
 
 var capturedKey = regexp.MustCompile(`^\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl$`)
@@ -162,7 +165,7 @@ func TestCapture_Experiment(t *testing.T) {
 		if in.Mode != "INPUT" || out.Mode != "OUTPUT" || *out != (struct{ ObservedContentType, Mode, Data, Encoding string }{in.ObservedContentType, "OUTPUT", in.Data, in.Encoding}) {
 			t.Errorf("sent %+v, and the echo is %+v", in, out)
 		}
-		if (p.EventMetadata.InferenceID != "") != (in.ObservedContentType == "application/json") || (p.EventMetadata.InferenceID != "") != (p.EventMetadata.CustomAttributes == "tenant=a") {
+		if (p.EventMetadata.InferenceID != "") != (in.ObservedContentType == "application/json") || (p.EventMetadata.InferenceID != "") != (len(p.EventMetadata.CustomAttributes) == 1 && p.EventMetadata.CustomAttributes[0] == "tenant=a") {
 			t.Errorf("%+v of %+v", p.EventMetadata, in)
 		}
 		if at, err := time.Parse("2006-01-02T15:04:05Z", p.EventMetadata.InferenceTime); err != nil || time.Since(at) > 5*time.Minute {

@@ -190,16 +190,18 @@ type unsealer struct {
 	in     []byte
 	open   bytes.Reader // what is decrypted and not read yet
 	over   bool
+	err    error // which is the last word
 }
 
 func (u *unsealer) Read(p []byte) (int, error) {
 	for u.open.Len() == 0 {
-		if u.over {
+		switch {
+		case u.err != nil:
+			return 0, u.err
+		case u.over:
 			return 0, io.EOF
 		}
-		if err := u.fill(); err != nil {
-			return 0, err
-		}
+		u.err = u.fill()
 	}
 	return u.open.Read(p)
 }

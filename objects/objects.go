@@ -237,6 +237,19 @@ func (s *sealing) Close() error {
 	return s.sealed.Close()
 }
 
+// Check says what keeps an object, or a folder of them, from being at an s3:// URI; nil: nothing that is known without trying.
+func (t *Table) Check(uri string) error {
+	name, key, err := Split(uri)
+	if err != nil {
+		return err
+	}
+	p, ok := t.place(name)
+	if !ok {
+		return fmt.Errorf("bucket %q is not configured, and there is no default", name)
+	}
+	return p.check(key)
+}
+
 // InS3 reports whether the bucket of a URI is in S3.
 func (t *Table) InS3(uri string) bool {
 	name, _, err := Split(uri)

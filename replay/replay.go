@@ -59,7 +59,9 @@ func Run(ctx context.Context, requests iter.Seq2[Request, error], o Options) (Re
 	r.opts.Speed = cmp.Or(o.Speed, 1)
 	err := r.run(ctx, requests)
 	r.all.Wait()
-	r.report.Took = time.Since(r.start)
+	if !r.start.IsZero() {
+		r.report.Took = time.Since(r.start)
+	}
 	return r.report, err
 }
 
@@ -77,7 +79,7 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context, requests iter.Seq2[Request, error]) error {
-	r.start, r.ahead = time.Now(), make(map[int]bool)
+	r.ahead = make(map[int]bool)
 	n, first := 0, time.Time{}
 	for q, err := range InOrder(requests) {
 		if err != nil {
@@ -87,7 +89,7 @@ func (r *runner) run(ctx context.Context, requests iter.Seq2[Request, error]) er
 			continue
 		}
 		if first.IsZero() {
-			first = q.Began
+			first, r.start = q.Began, time.Now() // what was read before is no delay
 		}
 		due := r.start.Add(r.after(n-1-r.opts.Skip, q.Began.Sub(first)))
 		if !r.await(ctx, due) {

@@ -35,11 +35,11 @@ func (c *capture) wants(x *exchange) bool { return c != nil && c.sample.contains
 // good reports whether a model has answered as it should.
 func good(l gnomon.Leg) bool { return l.Status >= 200 && l.Status <= 299 }
 
-// record hands over how the leg went. Output is the answer's body, if the model has answered well.
-func (c *capture) record(g *leg, result gnomon.Leg, outputType, output []byte) {
-	x := g.x
-	k := gnomon.CapturedLeg{
-		EventID: x.id, Began: x.began, Input: x.body, Answered: good(result), OutputType: outputType, Output: output, Leg: result,
+// record hands over how a leg of the request went. Output is the answer's body, if the model has answered well and to the end.
+func (c *capture) record(x *exchange, result gnomon.Leg, answered bool, outputType, output []byte) {
+	k := gnomon.CapturedLeg{EventID: x.id, Began: x.began, Input: x.body, Leg: result}
+	if answered {
+		k.Answered, k.OutputType, k.Output = true, outputType, output
 	}
 	for block := x.head; len(block) > 2; {
 		var name, value []byte

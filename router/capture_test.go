@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gnomon"
 	"gnomon/router"
@@ -234,4 +236,61 @@ func TestCapture_Samples(t *testing.T) {
 	if got := k.of(t, "main", 1); len(got) != len(production) {
 		t.Errorf("%d more are captured than should be", len(got)-len(production))
 	}
+}
+
+// TestCapture_WithoutProduction has no instance that production's leg could go to: both legs are captured all the same.
+func TestCapture_WithoutProduction(t *testing.T) {
+	k := newKept()
+	s := newSystem(t, router.Options{Capturer: k})
+	s.Publish(capturing(mirrored(routes(), 1, model(t, echo)), 100))
+	if got := s.invoke(t, "x"); got.status != 503 {
+		t.Errorf("got %d %s", got.status, got.body)
+	}
+	production, beside := k.of(t, "main", 1)[0], k.of(t, "shade", 1)[0]
+	if production.Answered || production.Input != "x" || production.ID != beside.ID || beside.Output != "echo:x" {
+		t.Errorf("production %+v, shadow %+v", production, beside)
+	}
+}
+
+// TestCapture_BrokenOff has a shadow that says something with header lines before its answer, and then nothing; and a caller
+// that leaves a stream.
+func TestCapture_BrokenOff(t *testing.T) {
+	k := newKept()
+	s := newSystem(t, router.Options{Capturer: k, ShadowTimeout: 50 * time.Millisecond})
+	shadow := raw(t, func(c net.Conn, br *bufio.Reader) {
+		take(br)
+		fmt.Fprint(c, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nContent-Type: text/plain\r\n\r\n")
+		io.Copy(io.Discard, br)
+	})
+	s.Publish(capturing(mirrored(routes(model(t, echo)), 1, shadow), 100))
+	const n = 20
+	for i := range n {
+		s.invoke(t, strings.Repeat("x", 100*i), "Content-Type: text/plain") // which the loop's memory is used again for
+	}
+	s.counts.mirror("m").wait(t)
+	for _, l := range k.of(t, "shade", n) {
+		if l.Answered || l.Status != 0 || l.OutputType != "" {
+			t.Errorf("captured as %+v", l)
+		}
+	}
+	eventually(t, "every claim is given back", func() bool { return s.InFlight(instance("shade", 0)) == 0 && s.Stats().MirrorMemory == 0 })
+
+	release := make(chan struct{})
+	s.Publish(capturing(routes(model(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "half")
+		w.(http.Flusher).Flush()
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})), 100))
+	resp, next := s.stream(t, "stream")
+	next()
+	resp.Body.Close()
+	for _, l := range k.of(t, "main", n+1) {
+		if l.Input == "stream" && l.Answered {
+			t.Errorf("half an answer is captured as %+v", l)
+		}
+	}
+	close(release)
 }

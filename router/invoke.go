@@ -148,9 +148,11 @@ func (l *lane) invoke(q *request, caller Caller) error {
 	if err != nil {
 		if to.v != nil {
 			to.offer(x) // the shadow may answer what production cannot, and the request is under test in any case
-			to.recorder(x.began).Record(gnomon.Leg{
-				Started: x.began, Overhead: time.Since(x.began), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body),
-			})
+			result := gnomon.Leg{Started: x.began, Overhead: time.Since(x.began), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body)}
+			to.recorder(x.began).Record(result)
+			if c := to.v.capture; c.wants(x) {
+				c.record(x, result, false, nil, nil)
+			}
 		}
 		x.release()
 		return err
@@ -228,7 +230,7 @@ func (x *exchange) again(unreached bool) bool {
 // this one is answered. Everything else can be captured when the caller has its answer.
 func (x *exchange) keepAnswer(result gnomon.Leg) {
 	x.captured = x.to.v.capture.wants(x)
-	if !x.captured || !good(result) {
+	if !x.captured || !x.answered(result) {
 		return
 	}
 	x.outputType = append(x.outputType[:0], contentType(&x.leg.in.head)...)
@@ -237,6 +239,9 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 		x.keeper.add(x.leg.in.body, x.lane.router)
 	}
 }
+
+// answered reports whether the caller has got, to its end, an answer as it should be.
+func (x *exchange) answered(result gnomon.Leg) bool { return good(result) && !x.flow.gone }
 
 // capture keeps how it went, if the request is in the sample.
 func (x *exchange) capture(result gnomon.Leg) {
@@ -247,9 +252,9 @@ func (x *exchange) capture(result gnomon.Leg) {
 	case x.keeper.lost:
 		c.rec.Lose()
 	case x.keeper.on:
-		c.record(&x.leg, result, x.outputType, x.keeper.data)
+		c.record(x, result, x.answered(result), x.outputType, x.keeper.data)
 	default:
-		c.record(&x.leg, result, x.outputType, x.leg.in.body)
+		c.record(x, result, x.answered(result), x.outputType, x.leg.in.body)
 	}
 	x.keeper = x.keeper.end(x.lane.router)
 }

@@ -335,8 +335,10 @@ func (c *copied) keep(result gnomon.Leg) {
 	case c.capture == nil:
 	case c.keeper.lost:
 		c.capture.rec.Lose()
-	default:
-		c.capture.record(&c.leg, result, contentType(&c.leg.in.head), c.keeper.data)
+	case good(result):
+		c.capture.record(c.x, result, true, contentType(&c.leg.in.head), c.keeper.data)
+	default: // of an answer that did not come whole there may be no head
+		c.capture.record(c.x, result, false, nil, nil)
 	}
 }
 

@@ -19,6 +19,7 @@ type captureReader struct {
 	experiments control.Experiments
 	table       *objects.Table
 	log         *slog.Logger
+	turn        chan struct{} // who reads events holds it: each reader takes memory
 }
 
 // A capturedEvent is a line of /gnomon/v1/experiments/{name}/captures. The last line has only an Error, if there was one that
@@ -114,6 +115,12 @@ func (c captureReader) events(w http.ResponseWriter, r *http.Request) {
 	found, err := c.find(r.Context(), r.PathValue("name"))
 	if err != nil {
 		refuse(w, r, "captures", err, c.log)
+		return
+	}
+	select {
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
+	case <-r.Context().Done():
 		return
 	}
 	answerLines(w, func(yield func(any) bool) {

@@ -263,9 +263,13 @@ type captures struct {
 	keys  *keys.Ring
 }
 
-// CheckKey looks for a key in the keyring. Those of S3 are S3's: what it says of them is seen when an object is uploaded.
-func (c captures) CheckKey(destination, kmsKey string) error {
-	if c.table.InS3(destination) {
+// Check looks whether a destination can be written to, and for a key in the keyring. Those of S3 are S3's: what it says of them
+// is seen when an object is uploaded.
+func (c captures) Check(destination, kmsKey string) error {
+	if err := c.table.Check(capture.Directory(destination)); err != nil {
+		return err
+	}
+	if kmsKey == "" || c.table.InS3(destination) {
 		return nil
 	}
 	_, err := c.keys.Find(kmsKey)
