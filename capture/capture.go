@@ -100,6 +100,7 @@ type stream struct {
 	types  contentTypes
 	queue  *queue
 	counts *counts
+	log    *slog.Logger
 }
 
 // counts are a stream's, for onlookers.
@@ -129,18 +130,22 @@ func (c *Capture) Stream(s gnomon.CaptureStream) gnomon.CaptureRecorder {
 	if c.counts[key] == nil {
 		c.counts[key] = &counts{}
 	}
-	return &stream{s, key, newContentTypes(s.CSVContentTypes, s.JSONContentTypes), c.queue, c.counts[key]}
+	return &stream{s, key, newContentTypes(s.CSVContentTypes, s.JSONContentTypes), c.queue, c.counts[key], c.opts.Log}
 }
 
 // Capture implements [gnomon.CaptureRecorder].
 func (s *stream) Capture(g *gnomon.CapturedLeg) {
 	if !s.queue.put(s, g) {
-		s.counts.lost[noMemory].Add(1)
+		s.Lose()
 	}
 }
 
-// Lose implements [gnomon.CaptureRecorder].
-func (s *stream) Lose() { s.counts.lost[noMemory].Add(1) }
+// Lose implements [gnomon.CaptureRecorder]. Only the first loss of all is told of: this is called where nothing may wait.
+func (s *stream) Lose() {
+	if s.counts.lost[noMemory].Add(1) == 1 {
+		s.log.Warn("capture: records are being lost for want of memory", "endpoint", s.Endpoint, "variant", s.Variant)
+	}
+}
 
 // Run writes and uploads until ctx ends, then writes what waits, and uploads it as far as that is possible in the grace. What
 // an earlier run has left in the spool is uploaded first. It returns what makes capturing impossible.
