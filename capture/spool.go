@@ -100,6 +100,7 @@ type file struct {
 	counts         *counts // of its stream; nil if resumed
 	key            streamKey
 	resumed        bool // an earlier process began it
+	failed         bool // it could not be uploaded before
 }
 
 // A part is one of a file's two files. What is in it ends with a whole line.

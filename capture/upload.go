@@ -30,11 +30,14 @@ type uploads struct {
 	all     sync.WaitGroup
 }
 
-// A bucket is what waits for one.
+// A bucket is what waits for one. What has failed is tried again when nothing new is there, and not before its time.
 type bucket struct {
-	files   []*file
-	running bool
-	broken  error // what made the last upload fail; nil: it did not
+	fresh, failed []*file
+	retry         time.Time     // when a failed one may be tried again
+	pause         time.Duration // until then, the next time
+	wake          chan struct{} // holds one value while something new may be there
+	running       bool
+	broken        error // what made the last upload fail; nil: it did not
 }
 
 func newUploads(o Options, s *spool) *uploads {
@@ -63,10 +66,11 @@ func (u *uploads) add(ctx context.Context, f *file) {
 	name := bucketOf(f.Records)
 	b := u.buckets[name]
 	if b == nil {
-		b = &bucket{}
+		b = &bucket{pause: u.opts.RetryPause, wake: make(chan struct{}, 1)}
 		u.buckets[name] = b
 	}
-	b.files = append(b.files, f)
+	b.fresh = append(b.fresh, f)
+	signal(b.wake)
 	if !b.running {
 		b.running = true
 		u.all.Go(func() { u.run(ctx, b) })
@@ -75,46 +79,64 @@ func (u *uploads) add(ctx context.Context, f *file) {
 
 // run uploads a bucket's files until there are no more.
 func (u *uploads) run(ctx context.Context, b *bucket) {
-	pause := u.opts.RetryPause
-	for f := u.next(ctx, b); f != nil; f = u.next(ctx, b) {
-		err := u.upload(ctx, f)
-		if ctx.Err() != nil {
-			continue // it is the next process's
-		}
-		u.note(b, f, err)
-		if err == nil {
-			pause = u.opts.RetryPause
+	for {
+		f, wait, more := u.next(ctx, b)
+		switch {
+		case !more:
+			return
+		case f == nil:
+			sleep(ctx, b.wake, wait)
 			continue
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause/2+1)):
+		if err := u.upload(ctx, f); ctx.Err() == nil { // else it is the next process's
+			u.note(b, f, err)
 		}
-		pause = min(2*pause, maxPauses*u.opts.RetryPause)
 	}
 }
 
-// next is the file to upload now; nil: there is none.
-func (u *uploads) next(ctx context.Context, b *bucket) *file {
+// sleep waits for so long, unless there is something new before.
+func sleep(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	}
+}
+
+// next takes the file to upload now, or says how long to wait for one. It reports false if there are no more.
+func (u *uploads) next(ctx context.Context, b *bucket) (f *file, wait time.Duration, more bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(b.files) > 0 && ctx.Err() == nil {
-		return b.files[0]
+	wait = time.Until(b.retry)
+	switch {
+	case ctx.Err() != nil || len(b.fresh)+len(b.failed) == 0:
+		b.running = false
+		close(u.idle)
+		u.idle = make(chan struct{})
+		return nil, 0, false
+	case len(b.fresh) > 0:
+		f, b.fresh = b.fresh[0], b.fresh[1:]
+	case wait <= 0:
+		f, b.failed = b.failed[0], b.failed[1:]
 	}
-	b.running = false
-	close(u.idle)
-	u.idle = make(chan struct{})
-	return nil
+	return f, wait, true
 }
 
-// note says how the upload of the bucket's first file went.
+// note says how the upload of a file went.
 func (u *uploads) note(b *bucket, f *file, err error) {
 	u.mu.Lock()
 	first := b.broken == nil
 	b.broken = err
-	b.files = b.files[1:]
-	if err != nil {
-		b.files = append(b.files, f) // others may have more luck
+	switch {
+	case err != nil:
+		b.failed = append(b.failed, f) // behind the others, which may have more luck
+		b.retry = time.Now().Add(b.pause/2 + rand.N(b.pause/2+1))
+		b.pause = min(2*b.pause, maxPauses*u.opts.RetryPause)
+		f.failed = true
+	case f.failed:
+		b.pause, b.retry = u.opts.RetryPause, time.Time{} // the others may go now, too
 	}
 	u.mu.Unlock()
 	if err == nil {
