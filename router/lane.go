@@ -1,6 +1,8 @@
 package router
 
 import (
+	"time"
+
 	"gnomon/reactor"
 )
 
@@ -15,20 +17,41 @@ type lane struct {
 	fields []byte    // of the answer that is being made
 	frame  framer
 
-	turn    uint64 // of the loop, in which
-	shadows int    // so many bytes of shadows' answers were read
+	slice   time.Time // since when
+	shadows int       // so many bytes of shadows' answers were read
+	stalled []*link   // shadows' that wait for the next slice
+	resumed []*link   // those that are being read again
 }
 
-// shadowsPerTurn is how much of shadows' answers a lane reads before it looks after production again. It takes some tens
-// of microseconds.
-const shadowsPerTurn = 256 << 10
+// How much of shadows' answers a lane reads in a slice of time: 250 MB a second. A shadow that sends more is left alone
+// until the next slice, and waits with its sockets full, or it would take the processors from production.
+const (
+	shadowsPerSlice = 256 << 10
+	sliceTime       = time.Millisecond
+)
 
-// mayReadShadow reports whether more of a shadow's answer may be read in this turn.
+// mayReadShadow reports whether more of a shadow's answer may be read now.
 func (l *lane) mayReadShadow() bool {
-	if turn := l.loop.Turn(); turn != l.turn {
-		l.turn, l.shadows = turn, 0
+	if now := time.Now(); now.Sub(l.slice) >= sliceTime {
+		l.slice, l.shadows = now, 0
 	}
-	return l.shadows < shadowsPerTurn
+	return l.shadows < shadowsPerSlice
+}
+
+// stall has a link read again in the next slice.
+func (l *lane) stall(k *link) {
+	l.stalled = append(l.stalled, k)
+	if len(l.stalled) == 1 {
+		time.AfterFunc(sliceTime, func() { l.loop.Post(l.unstall) })
+	}
+}
+
+func (l *lane) unstall() {
+	l.stalled, l.resumed = l.resumed[:0], l.stalled
+	for i, k := range l.resumed {
+		l.resumed[i] = nil
+		k.readOn()
+	}
 }
 
 // maxSpare is how many exchanges wait for their next request.

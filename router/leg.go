@@ -124,7 +124,12 @@ func (g *leg) read() {
 		return
 	}
 	for reads := 0; ; reads++ {
-		if reads == maxReads || g.shadow && !g.pool.lane.mayReadShadow() {
+		if g.shadow && !g.pool.lane.mayReadShadow() {
+			g.link.waiting = true
+			g.pool.lane.stall(g.link)
+			return
+		}
+		if reads == maxReads {
 			g.link.waiting = true
 			g.pool.lane.loop.Later(g.link.readLater)
 			return
