@@ -146,6 +146,20 @@ func (s scenario) String() string {
 // inBursts reports whether the row is saturated and copies: see burst.
 func (s scenario) inBursts() bool { return s.rate == saturated && s.way == gnomon && s.sampling > 0 }
 
+// endpoint names the endpoint that is asked.
+func (s scenario) endpoint() string {
+	name := fmt.Sprintf("e-%d-%d", s.sampling, s.variants)
+	for _, is := range []struct {
+		so   bool
+		word string
+	}{{s.signed, "-signed"}, {s.empty, "-empty"}, {s.inBursts(), "-bursts"}, {s.captured, "-captured"}} {
+		if is.so {
+			name += is.word
+		}
+	}
+	return name
+}
+
 // pace says how requests come.
 func (s scenario) pace() string {
 	switch s.rate {

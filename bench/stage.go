@@ -122,7 +122,7 @@ func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 	if x.empty {
 		image = testbed.EmptyImage
 	}
-	name := fmt.Sprintf("s-%d-of-%d-signed-%t-empty-%t-bursts-%t-captured-%t", x.sampling, x.variants, x.signed, x.empty, x.inBursts(), x.captured)
+	name := x.endpoint()
 	t, ok := s.endpoints[name]
 	if !ok {
 		if err := server.CreateEndpoint(ctx, name, testbed.Model{Image: testbed.StaticImage}, max(1, x.variants)); err != nil {
