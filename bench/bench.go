@@ -102,7 +102,7 @@ const slowdown = 0.8
 // capacity is how many requests per second Gnomon takes when every one is copied: about the highest rate of an open loop at
 // which all copies are made. It is found before the rounds begin, so that half of it is the same in all of them.
 func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
-	at := slices.IndexFunc(rows, func(r *row) bool { return r.scenario == mirrored.at(lowRate) })
+	at := slices.IndexFunc(rows, func(r *row) bool { return r.from(referenceCallers) == mirrored.at(lowRate) })
 	if at < 0 {
 		return 0, errors.New("its row is missing")
 	}

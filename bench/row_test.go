@@ -115,7 +115,7 @@ func TestBody(t *testing.T) {
 func TestRun(t *testing.T) {
 	o := options{rounds: 2, duration: 20 * time.Millisecond}
 	scenarios := []scenario{
-		mirrored.from(4).at(saturated), nginxPlain.from(4).at(saturated), nginxMirror.at(lowRate), plain.at(half), signed.at(lowRate), modelAlone.at(half),
+		mirrored.from(4).at(saturated), mirrored.from(4).at(lowRate), nginxPlain.from(4).at(saturated), nginxMirror.at(lowRate), plain.at(half), signed.at(lowRate), modelAlone.at(half),
 		mirrored.of(huge).at(100), reference(scenario{way: gnomon, variants: 2}).at(lowRate), reference(scenario{way: gnomon, sampling: 10}).from(256).at(lowRate),
 	}
 	var out bytes.Buffer
