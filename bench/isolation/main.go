@@ -10,7 +10,7 @@
 // Usage:
 //
 //	go run ./bench/isolation [-quick] [-cells 'hang/*/100,*/1KB/*'] [-requests 20000] [-requests-5mb 300] [-rate 1000]
-//	    [-rounds 5] [-nginx PATH] [-gnomon PATH]
+//	    [-rounds 5] [-tolerant] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (
@@ -34,6 +34,7 @@ type options struct {
 	rounds   int
 	nginx    string
 	gnomon   string
+	tolerant bool // latencies are shown and fail no cell
 }
 
 // What is run with -quick: the shadows that have something of everybody's to exhaust, in cells of a few seconds.
@@ -51,6 +52,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 1000, "requests per second of 1 KB; of 100 KB come half, of 5 MB a hundredth")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds in which a cell's requests come")
 	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; \"none\" leaves it out")
+	flag.BoolVar(&o.tolerant, "tolerant", false, "latencies fail no cell: for machines that others use at the same time")
 	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")
 	flag.Parse()
 	if *quick {
@@ -89,7 +91,7 @@ func run(ctx context.Context, o options, cells []cell, out io.Writer) (err error
 	}
 	printResults(out, results)
 	passed := !failed(results)
-	if again := doubtful(results); len(again) > 0 {
+	if again := doubtful(results); len(again) > 0 && !o.tolerant {
 		fmt.Fprintf(out, "\n%d once more, which fail if they are as slow again:\n\n", len(again))
 		if results, err = measure(ctx, bed, o, again); err != nil {
 			return err
