@@ -26,7 +26,8 @@ import (
 )
 
 // Objects is where records end up. Create returns a writer for the object at an s3:// URI, encrypted by the key unless that is
-// empty, which appears whole when Close returns nil, and not at all if ctx ends before. Clean removes what a Create has left behind whose process was killed.
+// empty, which appears whole when Close returns nil, and not at all if ctx ends before. Clean removes what a Create has left
+// behind whose process was killed.
 type Objects interface {
 	Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error)
 	Clean(ctx context.Context, uri string) error

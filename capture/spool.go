@@ -98,9 +98,8 @@ type file struct {
 	records, times part
 	count          int     // of records that are not written yet
 	counts         *counts // of its stream; nil if resumed
-	key            streamKey
-	resumed        bool // an earlier process began it
-	failed         bool // it could not be uploaded before
+	resumed        bool    // an earlier process began it
+	failed         bool    // it could not be uploaded before
 }
 
 // A part is one of a file's two files. What is in it ends with a whole line.

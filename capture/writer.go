@@ -66,13 +66,17 @@ func (w *writer) write() {
 // add encodes an item into its stream's file.
 func (w *writer) add(i *item) {
 	f := w.files[i.stream.key]
+	if f != nil && (f.records.torn || f.times.torn) {
+		w.close(f, i.stream.key) // nothing more may be appended to it
+		f = nil
+	}
 	if f == nil {
 		var err error
 		if f, err = w.capture.spool.create(i.stream, time.Now()); err != nil {
 			w.failed(err, 1, i.stream.counts)
 			return
 		}
-		f.counts, f.key = i.stream.counts, i.stream.key
+		f.counts = i.stream.counts
 		w.files[i.stream.key] = f
 	}
 	r := i.record()
@@ -117,10 +121,6 @@ func (w *writer) flush(f *file) {
 	f.count = 0
 	if err := f.write(w.capture.spool); err != nil {
 		w.failed(err, n, f.counts)
-		if f.records.torn || f.times.torn {
-			delete(w.files, f.key) // nothing more may be appended to it
-			w.close(f, f.key)
-		}
 		return
 	}
 	w.capture.spool.note(nil)

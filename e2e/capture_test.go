@@ -185,37 +185,35 @@ func TestCapture_Experiment(t *testing.T) {
 	}
 }
 
-// wantReadBack reads an experiment's captures by the command line, once they are uploaded.
-func (c client) wantReadBack(experiment string, n int) {
+// uploaded waits until n events of both variants of an experiment are in the bucket, and returns what verify says of them.
+func (c client) uploaded(experiment string, n int) (text string) {
 	c.t.Helper()
-	gnomon := func(args ...string) (string, error) {
-		cmd := exec.CommandContext(c.t.Context(), filepath.Join(bin, "gnomon"), append(args, experiment, "--data-dir", c.s.data())...)
-		var complaints bytes.Buffer
-		cmd.Stderr = &complaints
-		out, err := cmd.Output()
+	c.s.eventually("everything is uploaded", func() error {
+		// As long as one variant's objects are there and the other's are not, it fails.
+		out, err := exec.Command(filepath.Join(bin, "gnomon"), "capture", "verify", experiment, "--data-dir", c.s.data()).CombinedOutput()
+		if text = string(out); err == nil && !strings.Contains(text, fmt.Sprintf("  %d of both variants\n", n)) {
+			err = errors.New("not all of them")
+		}
 		if err != nil {
-			err = fmt.Errorf("gnomon %v: %w: %s", args, err, &complaints)
-		}
-		return string(out), err
-	}
-	var text string
-	c.s.eventually("everything is uploaded", func() (err error) {
-		if text, err = gnomon("capture", "verify"); err != nil {
-			return err
-		}
-		if want := fmt.Sprintf("%d events from ", n); !strings.HasPrefix(text, want) {
-			return fmt.Errorf("want %q: %s", want, text)
+			return fmt.Errorf("%w: %s", err, text)
 		}
 		return nil
 	})
+	return text
+}
+
+// wantReadBack reads an experiment's captures by the command line, once they are uploaded.
+func (c client) wantReadBack(experiment string, n int) {
+	c.t.Helper()
+	text := c.uploaded(experiment, n)
 	for _, want := range []string{fmt.Sprintf("  %d of both variants\n", n), "  0 of production only", "  0 of the shadow only", "  0 there twice", "  0 were sent different things", "  0 records without times"} {
 		if !strings.Contains(text, want) {
 			c.t.Errorf("verify does not say %q: %s", want, text)
 		}
 	}
-	text, err := gnomon("capture", "cat")
-	if err != nil || strings.Count(text, "\n") != n {
-		c.t.Errorf("cat prints %d lines, %v: %.500s", strings.Count(text, "\n"), err, text)
+	text = c.s.gnomon("capture", "cat", experiment)
+	if strings.Count(text, "\n") != n {
+		c.t.Errorf("cat prints %d lines: %.500s", strings.Count(text, "\n"), text)
 	}
 	for line := range strings.Lines(text) {
 		var e struct {
@@ -235,11 +233,8 @@ func (c client) wantReadBack(experiment string, n int) {
 			c.t.Errorf("an event is %s", line)
 		}
 	}
-	if text, err = gnomon("capture", "ls"); err != nil || strings.Count(text, "s3://captures/shadow-tests/e/") < 2 {
-		c.t.Errorf("ls prints %s, %v", text, err)
-	}
-	if _, err := gnomon("capture", "cat", "--url", c.s.url()+"/nowhere"); err == nil {
-		c.t.Error("a server that is not there is read from")
+	if text = c.s.gnomon("capture", "ls", experiment); strings.Count(text, "s3://captures/shadow-tests/e/") < 2 {
+		c.t.Errorf("ls prints %s", text)
 	}
 }
 
@@ -389,24 +384,15 @@ func TestCapture_Encrypted(t *testing.T) {
 	wantCode(t, err, "ValidationException", "the key is disabled")
 	c.s.gnomon("keys", "enable", arn)
 	c.begin(x)
-	verify := func(n int) {
-		t.Helper()
-		c.s.eventually("everything is uploaded", func() error {
-			if text := c.s.gnomon("capture", "verify", "x"); !strings.Contains(text, fmt.Sprintf("  %d of both variants\n", n)) {
-				return errors.New(text)
-			}
-			return nil
-		})
-	}
 	const secret = `{"patient": "a very particular one"}`
 	for n := range 20 {
 		c.invoke("e", secret, production)
 		if n == 9 {
-			verify(10)
+			c.uploaded("x", 10)
 			c.s.gnomon("keys", "rotate", "alias/captures")
 		}
 	}
-	verify(20)
+	c.uploaded("x", 20)
 	if text := c.s.gnomon("capture", "cat", "x"); strings.Count(text, "a very particular one") != 4*20 {
 		t.Errorf("cat prints %s", text)
 	}
@@ -426,84 +412,6 @@ func TestCapture_Encrypted(t *testing.T) {
 	})
 	if err != nil || files < 4 {
 		t.Errorf("%d files, %v", files, err)
-	}
-}
-
-// TestReplay sends a captured run at another endpoint, faster than it was and at a rate, and ends one in the middle.
-func TestReplay(t *testing.T) {
-	t.Parallel()
-	c := newServer(t, "limits: {capture_file_age: 300ms}\n").client()
-	c.digitsModel("linear", "linear.tar.gz")
-	c.digitsModel("trees", "trees.tar.gz")
-	c.serving("e", "linear")
-	c.serving("same", "linear")
-	c.serving("other", "trees")
-	x := c.experiment("x", "e", "linear", "linear")
-	x.DataStorageConfig = storing("s3://captures/run", nil, []string{"application/json"})
-	c.begin(x)
-	const n = 80
-	for range n {
-		c.invoke("e", picture, production)
-	}
-	c.s.eventually("everything is uploaded", func() error {
-		if text := c.s.gnomon("capture", "verify", "x"); !strings.Contains(text, fmt.Sprintf("  %d of both variants\n", n)) {
-			return errors.New(text)
-		}
-		return nil
-	})
-	const from = "s3://captures/run/e/" + production
-	text := c.s.gnomon("replay", "--from", from, "--to", "same", "--speed", "5")
-	if !strings.Contains(text, fmt.Sprintf("%d requests in ", n)) || !strings.Contains(text, fmt.Sprintf("%d of %d answers are those that were captured", n, n)) {
-		t.Errorf("the same model again: %s", text)
-	}
-	if got := c.answered("same", production); got != n {
-		t.Errorf("the endpoint has answered %d requests", got)
-	}
-	// As it is sent, an experiment compares it like any other traffic.
-	c.begin(c.experiment("y", "other", "trees", "linear"))
-	text = c.s.gnomon("replay", "--from", from+"/", "--to", "other", "--rate", "500", "--variant", production)
-	if !strings.Contains(text, fmt.Sprintf(", %d answered with 2xx", n)) || strings.Contains(text, fmt.Sprintf("%d of %d answers are those", n, n)) {
-		t.Errorf("another model: %s", text)
-	}
-	if found := c.settled("y"); found.Accounting["mirrored"] != n {
-		t.Errorf("the experiment has %v", found.Accounting)
-	}
-	c.wantResumed(from, n)
-	for _, args := range [][]string{
-		{"--from", "s3://captures/run/e/nobody", "--to", "same"}, {"--from", "captures/run", "--to", "same"}, {"--from", from, "--to", "same", "--speed", "-1"},
-		{"--from", from, "--to", "same", "--resume"},
-	} {
-		if out, err := exec.Command(filepath.Join(bin, "gnomon"), append(append([]string{"replay"}, args...), "--data-dir", c.s.data())...).CombinedOutput(); err == nil {
-			t.Errorf("replay %v prints %s", args, out)
-		}
-	}
-}
-
-// wantResumed ends a slow replay of n requests, and goes on with it: each is sent once.
-func (c client) wantResumed(from string, n int) {
-	c.t.Helper()
-	before := c.answered("same", production)
-	args := []string{"replay", "--from", from, "--to", "same", "--rate", "40", "--data-dir", c.s.data()}
-	slow := exec.Command(filepath.Join(bin, "gnomon"), args...)
-	var said bytes.Buffer
-	slow.Stdout, slow.Stderr = &said, &said
-	if err := slow.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.s.eventually("some are sent", func() error {
-		if sent := c.answered("same", production) - before; sent < 10 {
-			return fmt.Errorf("%d", sent)
-		}
-		return nil
-	})
-	slow.Process.Signal(os.Interrupt)
-	if err := slow.Wait(); err == nil || !strings.Contains(said.String(), "--resume") {
-		c.t.Errorf("an interrupted replay: %v, %s", err, &said)
-	}
-	first := c.answered("same", production) - before
-	c.s.gnomon(append(args[:len(args)-4], "--rate", "500", "--resume")...)
-	if all := c.answered("same", production) - before; all != n || first >= n {
-		c.t.Errorf("%d requests were sent, of which %d before the interruption, want %d", all, first, n)
 	}
 }
 

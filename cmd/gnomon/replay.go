@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gnomon"
@@ -132,8 +133,9 @@ func size(ctx context.Context, table *objects.Table, s gnomon.CaptureStream) (in
 
 // reading is how far the captured objects have been read.
 type reading struct {
-	total, read int64 // bytes
-	records     int
+	total   int64        // bytes
+	read    atomic.Int64 // of them
+	records atomic.Int64
 }
 
 func (p *reading) requests(ctx context.Context, table *objects.Table, s gnomon.CaptureStream) iter.Seq2[replay.Request, error] {
@@ -146,8 +148,8 @@ func (p *reading) requests(ctx context.Context, table *objects.Table, s gnomon.C
 				yield(replay.Request{}, err)
 				return
 			}
-			p.read += int64(l.Size())
-			p.records++
+			p.read.Add(int64(l.Size()))
+			p.records.Add(1)
 			if !yield(asRequest(l), nil) {
 				return
 			}
@@ -297,8 +299,8 @@ func (b *bar) show(r *reading, done int) {
 	if now := time.Now(); !b.quiet && now.Sub(b.shown) > 250*time.Millisecond {
 		b.shown = now
 		share := 1.0
-		if r.total > 0 && r.records > 0 {
-			share = float64(r.read) / float64(r.total) * float64(done) / float64(r.records)
+		if records := r.records.Load(); r.total > 0 && records > 0 {
+			share = float64(r.read.Load()) / float64(r.total) * float64(done) / float64(records)
 		}
 		const width = 30
 		filled := min(width, int(share*width))

@@ -126,7 +126,7 @@ func writeURL(c *config) error {
 
 // build puts the rooms together. It starts nothing. When it fails, what it returns must be closed all the same.
 func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) (*house, error) {
-	h := &house{}
+	h, ring := &house{}, c.keyring()
 	var err error
 	if h.db, err = store.Open(ctx, filepath.Join(c.DataDir, "control.db")); err != nil {
 		return h, err
@@ -134,7 +134,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if h.traffic, err = store.OpenTraffic(ctx, filepath.Join(c.DataDir, "traffic.db")); err != nil {
 		return h, err
 	}
-	if h.objects, err = objects.New(c.buckets(), c.keyring()); err != nil {
+	if h.objects, err = objects.New(c.buckets(), ring); err != nil {
 		return h, err
 	}
 	capturing := c.Limits.capture()
@@ -162,7 +162,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, c.keyring()}, Log: log,
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Log: log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
