@@ -26,10 +26,12 @@ import (
 )
 
 // Objects is where records end up. Create returns a writer for the object at an s3:// URI, encrypted by the key unless that is
-// empty, which appears whole when Close returns nil, and not at all if ctx ends before. Clean removes what a Create has left
-// behind whose process was killed.
+// empty, which appears whole when Close returns nil, and not at all if ctx ends before. Adopt makes a file the object, if
+// that takes no copying, else it reports false and leaves it alone. Clean removes what a Create has left behind whose process
+// was killed.
 type Objects interface {
 	Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error)
+	Adopt(ctx context.Context, path, uri string) (bool, error)
 	Clean(ctx context.Context, uri string) error
 }
 
@@ -98,7 +100,7 @@ type streamKey struct {
 type stream struct {
 	gnomon.CaptureStream
 	key    streamKey
-	types  contentTypes
+	types  *contentTypes // the writer's
 	queue  *queue
 	counts *counts
 	log    *slog.Logger

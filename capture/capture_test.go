@@ -33,6 +33,7 @@ type shaky struct {
 	tries int    // of those
 
 	denied string // URIs that begin like this cannot be written
+	far    bool   // files cannot be moved there without copying
 }
 
 func (s *shaky) fail(err error) {
@@ -42,22 +43,42 @@ func (s *shaky) fail(err error) {
 }
 
 func (s *shaky) Create(ctx context.Context, uri, kmsKey string) (io.WriteCloser, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.slow != "" && strings.HasPrefix(uri, s.slow) {
-		s.tries++
-		s.mu.Unlock()
-		<-ctx.Done()
-		s.mu.Lock()
-		return nil, ctx.Err()
-	}
-	if s.err != nil || s.denied != "" && strings.HasPrefix(uri, s.denied) {
-		return nil, errors.Join(s.err, fs.ErrPermission)
+	if err := s.obey(ctx, uri); err != nil {
+		return nil, err
 	}
 	if kmsKey != "" {
 		return s.Table.CreateEncrypted(ctx, uri, kmsKey)
 	}
 	return s.Table.Create(ctx, uri)
+}
+
+func (s *shaky) Adopt(ctx context.Context, path, uri string) (bool, error) {
+	if s.far {
+		return false, nil
+	}
+	if err := s.obey(ctx, uri); err != nil {
+		return false, err
+	}
+	return s.Table.Adopt(ctx, path, uri)
+}
+
+// obey does what is to go wrong with an object.
+func (s *shaky) obey(ctx context.Context, uri string) error {
+	s.mu.Lock()
+	slow := s.slow != "" && strings.HasPrefix(uri, s.slow)
+	if slow {
+		s.tries++
+	}
+	err := s.err
+	if s.denied != "" && strings.HasPrefix(uri, s.denied) {
+		err = fs.ErrPermission
+	}
+	s.mu.Unlock()
+	if slow {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
 }
 
 func newShaky(t *testing.T) *shaky {
@@ -145,8 +166,15 @@ func running(t *testing.T, o Options) (c *Capture, stop func()) {
 }
 
 func TestCapture(t *testing.T) {
+	t.Run("near", func(t *testing.T) { testCapture(t, false) })
+	t.Run("far", func(t *testing.T) { testCapture(t, true) })
+}
+
+// testCapture has a bucket that files can be moved to, or one that they must be copied to.
+func testCapture(t *testing.T, far bool) {
 	synctest.Test(t, func(t *testing.T) {
 		bucket := newShaky(t)
+		bucket.far = far
 		c, stop := running(t, Options{Objects: bucket})
 		defer stop()
 		shadow := captured

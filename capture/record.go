@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -37,12 +38,16 @@ const (
 	Base64 Encoding = "BASE64"
 )
 
-// contentTypes are those that are written as text. All else is Base64.
+// contentTypes are those that are written as text. All else is Base64. They are one goroutine's.
 type contentTypes struct {
-	csv, json []string // lower case, without parameters
+	csv, json []string            // lower case, without parameters
+	seen      map[string]Encoding // by content types as callers write them, which takes longer to find out than to write a body
 }
 
-func newContentTypes(csv, json []string) contentTypes {
+// maxSeen bounds how many content types are remembered.
+const maxSeen = 64
+
+func newContentTypes(csv, json []string) *contentTypes {
 	plain := func(all []string) []string {
 		var out []string
 		for _, t := range all {
@@ -50,29 +55,37 @@ func newContentTypes(csv, json []string) contentTypes {
 		}
 		return out
 	}
-	return contentTypes{plain(csv), plain(json)}
+	return &contentTypes{plain(csv), plain(json), make(map[string]Encoding)}
 }
 
-// encoding is how a body of the content type is written. What is listed as text but is not UTF-8 is Base64 all the same:
-// JSON cannot hold it.
-func (c contentTypes) encoding(contentType string, body []byte) Encoding {
+// of is how bodies of the content type are written.
+func (c *contentTypes) of(contentType string) Encoding {
 	if len(c.csv) == 0 && len(c.json) == 0 {
 		return Base64
 	}
 	is := withoutParameters(contentType)
-	e := Base64
-	for _, t := range c.csv {
-		if t == is {
-			e = CSV
-		}
+	switch {
+	case slices.Contains(c.json, is):
+		return JSON
+	case slices.Contains(c.csv, is):
+		return CSV
 	}
-	for _, t := range c.json {
-		if t == is {
-			e = JSON
+	return Base64
+}
+
+// encoding is how a body of the content type is written. What is listed as text but is not UTF-8 is Base64 all the same:
+// JSON cannot hold it.
+func (c *contentTypes) encoding(contentType string, body []byte) Encoding {
+	e, ok := c.seen[contentType]
+	if !ok {
+		if len(c.seen) == maxSeen {
+			clear(c.seen)
 		}
+		e = c.of(contentType)
+		c.seen[contentType] = e
 	}
 	if e != Base64 && !utf8.Valid(body) {
-		e = Base64
+		return Base64
 	}
 	return e
 }
@@ -129,6 +142,12 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		for i+8 <= len(s) && plain(eight(s[i:i+8])) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
 			i++
@@ -163,6 +182,24 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 		start = i
 	}
 	return append(append(dst, s[start:]...), '"')
+}
+
+// eight is the first eight bytes of s, the first of them lowest.
+func eight[T string | []byte](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// plain reports whether none of the eight bytes needs a closer look: all are ASCII, and none is a control character, a quote or
+// a backslash. Each term has the high bit of a byte set where that byte is one of those; the first such byte is never missed, and
+// of those above it some that are none may be found.
+func plain(eight uint64) bool {
+	const each = 0x0101010101010101 // times a byte: that byte eight times
+	control := eight - each*' '
+	quote := eight ^ each*'"' - each
+	backslash := eight ^ each*'\\' - each
+	return (eight|control|quote|backslash)&(each*0x80) == 0
 }
 
 // wire is a record as encoding/json reads it.

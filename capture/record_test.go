@@ -74,6 +74,36 @@ func TestParse_Refuses(t *testing.T) {
 	}
 }
 
+// TestAppendString_FindsWhatNeedsEscaping puts each byte at each place among others, since eight are looked at together.
+func TestAppendString_FindsWhatNeedsEscaping(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			for _, rest := range []byte{' ', '!', '#', '[', ']', 0x7e, 0x7f} {
+				in := bytes.Repeat([]byte{rest}, 20)
+				in[at] = byte(c)
+				var got string
+				if err := json.Unmarshal(appendString(nil, in), &got); err != nil || got != string(bytes.ToValidUTF8(in, []byte("\ufffd"))) {
+					t.Fatalf("%q became %q, %v", in, got, err)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	body := bytes.Repeat([]byte(`[0.123456,1.25,-3.5e-7],`), 2800/24)
+	r := Record{
+		EventID: "5f1e8a6e-8a0f-4e3e-9d39-0d2a3f2a7c11", Time: time.Unix(1e9, 0),
+		Input:  &Payload{"application/json", JSON, body},
+		Output: &Payload{"application/json", JSON, body},
+	}
+	var line []byte
+	b.SetBytes(int64(2 * len(body)))
+	for b.Loop() {
+		line = r.append(line[:0])
+	}
+}
+
 // FuzzRecord writes records of any content and reads them back.
 func FuzzRecord(f *testing.F) {
 	f.Add("id", "mine", "c=\"1\"", "text/csv", []byte("1,2\r\n\t\x00\\"), []byte("\xff\xfe"), int64(1700000000))

@@ -89,6 +89,9 @@ const (
 	timesExt   = ".times"
 )
 
+// objectMode is the mode of files that may become objects. Until then nobody else can see into their folder.
+const objectMode = 0o666
+
 // A file is one object in the making.
 type file struct {
 	plan
@@ -129,7 +132,7 @@ func (s *spool) create(of *stream, now time.Time) (*file, error) {
 		return nil, err
 	}
 	for ext, p := range map[string]*part{recordsExt: &f.records, timesExt: &f.times} {
-		if p.f, err = os.OpenFile(f.path+ext, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		if p.f, err = os.OpenFile(f.path+ext, os.O_CREATE|os.O_WRONLY|os.O_APPEND, objectMode); err != nil {
 			f.close()
 			return nil, errors.Join(err, s.remove(f))
 		}

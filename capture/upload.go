@@ -159,10 +159,10 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 		}
 	}
 	// The times first: whoever sees the records finds them.
-	if err := u.copy(ctx, f.path+timesExt, f.times.size, f.Times, f.KmsKey); err != nil {
+	if err := u.move(ctx, f.path+timesExt, f.times.size, f.Times, f.KmsKey); err != nil {
 		return err
 	}
-	if err := u.copy(ctx, f.path+recordsExt, f.records.size, f.Records, f.KmsKey); err != nil {
+	if err := u.move(ctx, f.path+recordsExt, f.records.size, f.Records, f.KmsKey); err != nil {
 		return err
 	}
 	if err := u.spool.remove(f); err != nil {
@@ -171,8 +171,8 @@ func (u *uploads) upload(ctx context.Context, f *file) error {
 	return nil
 }
 
-// copy makes an object of the first bytes of a file, if there are any. A file that is gone was uploaded before.
-func (u *uploads) copy(ctx context.Context, path string, size int64, uri, kmsKey string) error {
+// move makes an object of the first bytes of a file, if there are any. A file that is gone was uploaded before.
+func (u *uploads) move(ctx context.Context, path string, size int64, uri, kmsKey string) error {
 	if size == 0 {
 		return nil
 	}
@@ -184,6 +184,15 @@ func (u *uploads) copy(ctx context.Context, path string, size int64, uri, kmsKey
 		return fmt.Errorf("spool: %w", err)
 	}
 	defer from.Close()
+	if info, err := from.Stat(); err == nil && info.Size() == size && kmsKey == "" {
+		if adopted, err := u.opts.Objects.Adopt(ctx, path, uri); adopted || err != nil {
+			return err
+		}
+	}
+	return u.copy(ctx, from, size, uri, kmsKey)
+}
+
+func (u *uploads) copy(ctx context.Context, from io.Reader, size int64, uri, kmsKey string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an object that was not written to its end does not appear
 	to, err := u.opts.Objects.Create(ctx, uri, kmsKey)

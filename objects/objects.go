@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
@@ -216,6 +217,32 @@ func (t *Table) CreateEncrypted(ctx context.Context, uri, kmsKey string) (io.Wri
 		return nil, explain("create", uri, err)
 	}
 	return &sealing{plain, w, abandon}, nil
+}
+
+// Adopt makes the file at path the object at an s3:// URI, in place of one that was there, if that takes no copying: where the
+// bucket is a folder of the same file system. The file is gone from path then. Otherwise it reports false, and nothing has
+// happened.
+func (t *Table) Adopt(_ context.Context, path, uri string) (bool, error) {
+	if _, _, err := t.object(uri, true); err != nil {
+		return false, err
+	}
+	name, key, _ := Split(uri)
+	p, _ := t.place(name)
+	if p.folder == "" {
+		return false, nil
+	}
+	object := filepath.Join(p.of(name), filepath.FromSlash(key))
+	err := os.MkdirAll(filepath.Dir(object), folderMode)
+	if err == nil {
+		err = os.Rename(path, object)
+	}
+	switch {
+	case errors.Is(err, syscall.EXDEV):
+		return false, nil
+	case err != nil:
+		return false, explain("create", uri, err)
+	}
+	return true, nil
 }
 
 // sealing is an object that is encrypted while it is written.

@@ -132,6 +132,37 @@ func TestTable_UnfinishedObjectIsNotThere(t *testing.T) {
 	}
 }
 
+// TestTable_AdoptsFiles has folders of this file system, folders of another, and memory, in which a file has no place.
+func TestTable_AdoptsFiles(t *testing.T) {
+	shared, err := os.MkdirTemp("/dev/shm", "objects") // a file system of its own, mostly
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(shared) })
+	tab := newTable(t, map[string]string{"here": "file://" + t.TempDir(), "memory": "mem://", "there": "file://" + shared})
+	for _, bucket := range []string{"here", "there", "memory"} {
+		uri, path := "s3://"+bucket+"/a/b", filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, []byte("new"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		put(t, tab, uri, "old")
+		adopted, err := tab.Adopt(t.Context(), path, uri)
+		_, gone := os.Stat(path)
+		if err != nil || adopted != errors.Is(gone, fs.ErrNotExist) || bucket == "here" && !adopted || bucket == "memory" && adopted {
+			t.Errorf("%s: adopted %v, %v; the file: %v", bucket, adopted, err, gone)
+		}
+		if got := get(t, tab, uri); (got == "new") != adopted {
+			t.Errorf("%s: adopted %v, and the object is %q", bucket, adopted, got)
+		}
+	}
+	if adopted, err := tab.Adopt(t.Context(), filepath.Join(t.TempDir(), "none"), "s3://here/c"); adopted || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is missing: %v, %v", adopted, err)
+	}
+	if adopted, err := tab.Adopt(t.Context(), "/dev/null", "s3://here/../../c"); adopted || err == nil {
+		t.Errorf("a key that climbs out: %v, %v", adopted, err)
+	}
+}
+
 func TestTable_MissingThings(t *testing.T) {
 	dir := t.TempDir()
 	tab := newTable(t, map[string]string{"default": "file://" + dir + "/{bucket}"})

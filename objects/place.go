@@ -95,6 +95,9 @@ var unfinished = regexp.MustCompile(`\.[0-9a-f]{16}\.tmp$`)
 // of is the folder of a bucket.
 func (p place) of(bucket string) string { return strings.ReplaceAll(p.folder, "{bucket}", bucket) }
 
+// folderMode is the mode of folders that are made for objects.
+const folderMode = 0o750
+
 func (p place) open(bucket string, create bool) (*blob.Bucket, error) {
 	switch {
 	case p.s3 != "":
@@ -108,7 +111,7 @@ func (p place) open(bucket string, create bool) (*blob.Bucket, error) {
 	}
 	return fileblob.OpenBucket(folder, &fileblob.Options{
 		CreateDir:   true,
-		DirFileMode: 0o750,
+		DirFileMode: folderMode,
 		NoTempDir:   true, // a rename from elsewhere may cross file systems
 		Metadata:    fileblob.MetadataDontWrite,
 	})
