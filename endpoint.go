@@ -17,6 +17,7 @@ type Variant struct {
 	Container    Container
 	Role         string // ARN of the model's execution role
 	InstanceType InstanceType
+	KmsKey       string `json:",omitzero"` // encrypts what instances keep on disk; empty: nothing does
 	Count        int
 	Weight       float64
 	Routing      RoutingStrategy

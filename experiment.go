@@ -1,6 +1,7 @@
 package gnomon
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -90,7 +91,7 @@ func (x *Experiment) ConfigName() EndpointConfigName {
 }
 
 // Lie returns the overlay that the experiment lays over base now. The production variant keeps everything that the
-// experiment does not name, such as its weight, routing and timeouts.
+// experiment does not name, such as its weight, routing, timeouts and key: what runs is not started anew for an experiment.
 func (x *Experiment) Lie(base EndpointSpec) *Overlay {
 	o := &Overlay{
 		ID:       x.OverlayID(),
@@ -113,6 +114,7 @@ func (x *Experiment) Lie(base EndpointSpec) *Overlay {
 	}
 	shadow := x.Shadow
 	shadow.Weight = weight * o.Fraction
+	shadow.KmsKey = cmp.Or(x.KmsKey, shadow.KmsKey, base.KmsKey)
 	o.Shadow = &shadow
 	return o
 }

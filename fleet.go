@@ -31,6 +31,7 @@ type Fleet struct {
 	Variant         VariantName
 	Class           Class
 	Container       Container
+	KmsKey          string // encrypts what instances keep on disk; empty: nothing does
 	InstanceType    InstanceType
 	Count           int
 	DownloadTimeout time.Duration // for the artifacts of one instance; 0: the host's default
@@ -46,6 +47,7 @@ func NewFleet(endpointID string, endpoint EndpointName, v Variant, class Class) 
 		Variant:         v.Name,
 		Class:           class,
 		Container:       v.Container,
+		KmsKey:          v.KmsKey,
 		InstanceType:    v.InstanceType,
 		Count:           v.Count,
 		DownloadTimeout: v.DownloadTimeout,
@@ -63,7 +65,8 @@ func (v Variant) Fingerprint() string {
 		Download     time.Duration
 		Startup      time.Duration
 		Incarnation  string
-	}{v.ModelID, v.Container, v.InstanceType, v.DownloadTimeout, v.StartupTimeout, v.Incarnation})
+		KmsKey       string `json:",omitzero"`
+	}{v.ModelID, v.Container, v.InstanceType, v.DownloadTimeout, v.StartupTimeout, v.Incarnation, v.KmsKey})
 	if err != nil {
 		panic(err) // strings, maps of strings and numbers always marshal
 	}
@@ -113,6 +116,7 @@ const (
 	FailedDownload FailureKind = "download" // the artifacts could not be had or unpacked
 	FailedPing     FailureKind = "ping"     // it never answered the health check
 	FailedCapacity FailureKind = "capacity" // the machine cannot hold the instance type
+	FailedVolume   FailureKind = "volume"   // what it keeps cannot be encrypted, or not be decrypted
 )
 
 // A Failure is why an instance never got into service.
@@ -131,6 +135,8 @@ func (f Failure) Reason(v VariantName) string {
 		s = "Failed to download model data for container \"container_1\". Please ensure that there is an object located at the URL and that the role passed to CreateModel has permissions to download the object."
 	case FailedImage:
 		s = fmt.Sprintf("The image of the model for production variant %s does not exist or cannot be started. Please ensure that it does and that the role passed to CreateModel has permissions to pull it.", v)
+	case FailedVolume:
+		s = fmt.Sprintf("The storage volume of production variant %s cannot be encrypted or decrypted by its KMS key. Please ensure that the key exists and is enabled.", v)
 	case FailedCapacity:
 		s = fmt.Sprintf("Unable to provision the requested capacity for production variant %s.", v)
 	}

@@ -56,7 +56,7 @@ func newStage(t *testing.T) *stage {
 	}
 	partition := gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"}
 	p := &control.Plane{
-		Store: db, Artifacts: there{}, Images: there{}, Captures: captures{}, Log: slog.New(slog.DiscardHandler),
+		Store: db, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: partition, Roles: []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}},
@@ -257,6 +257,16 @@ func (captures) Check(_, _ string) error { return nil }
 
 // captures go anywhere.
 type captures struct{}
+
+// volumes are encrypted by every key but one.
+type volumes struct{}
+
+func (volumes) CheckKey(name string) error {
+	if name == "unknown" {
+		return errors.New("there is no such key")
+	}
+	return nil
+}
 
 func (there) Check(_ context.Context, a gnomon.Artifact) error {
 	if strings.HasPrefix(a.URI, "s3://nowhere/") {

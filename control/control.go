@@ -81,6 +81,7 @@ type Plane struct {
 	Artifacts   Artifacts
 	Images      Images
 	Captures    Captures
+	Volumes     Volumes
 	Log         *slog.Logger
 	Endpoints   *Queue // wakes the [EndpointReconciler], by endpoint name
 	Experiments *Queue // wakes the [ExperimentReconciler], by experiment name
@@ -93,6 +94,23 @@ type Captures interface {
 	// Check says what keeps captures from being written to a destination, encrypted by a key unless that is empty; nil: nothing
 	// that is known now.
 	Check(destination, kmsKey string) error
+}
+
+// Volumes says whether what instances keep can be encrypted.
+type Volumes interface {
+	// CheckKey says what keeps it from being encrypted by a key; nil: nothing that is known now.
+	CheckKey(name string) error
+}
+
+// checkKey refuses a key that cannot encrypt volumes. None is none.
+func (p *Plane) checkKey(member, key string) error {
+	if key == "" {
+		return nil
+	}
+	if err := p.Volumes.CheckKey(key); err != nil {
+		return gnomon.Errorf(gnomon.Invalid, "%s %q cannot encrypt the storage volumes of instances: %v.", member, key, err)
+	}
+	return nil
 }
 
 // checkCapture says what keeps a capture from being written.

@@ -24,6 +24,9 @@ func (c EndpointConfigs) Create(ctx context.Context, cfg gnomon.EndpointConfig, 
 	if err := c.Plane.checkCapture(cfg.Spec.Capture); err != nil {
 		return nil, err
 	}
+	if err := c.Plane.checkKey("KmsKeyId", cfg.Spec.KmsKey); err != nil {
+		return nil, err
+	}
 	cfg.ID, cfg.CreatedAt, cfg.Spec.Config = gnomon.NewID(), now(), cfg.Name
 	arn := c.Plane.Rules.Partition.ARN("endpoint-config", string(cfg.Name))
 	return do(ctx, c.Plane.Store, func(tx *gnomon.Tx) (*gnomon.EndpointConfig, error) {
@@ -34,6 +37,7 @@ func (c EndpointConfigs) Create(ctx context.Context, cfg gnomon.EndpointConfig, 
 					return nil, err
 				}
 				variants[i] = resolved
+				variants[i].KmsKey = cfg.Spec.KmsKey
 			}
 		}
 		if err := tx.EndpointConfigs.Insert(&cfg); err != nil {

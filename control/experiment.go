@@ -92,6 +92,9 @@ func (s Experiments) plan(r NewExperiment) (*gnomon.Experiment, error) {
 	if err := s.Plane.checkCapture(r.Capture); err != nil {
 		return nil, err
 	}
+	if err := s.Plane.checkKey("KmsKey", r.KmsKey); err != nil {
+		return nil, err
+	}
 	if r.Source == r.Shadow {
 		return nil, gnomon.Errorf(gnomon.Invalid, "ShadowModeConfig names the variant %q both as SourceModelVariantName and as ShadowModelVariantName. They must differ.", r.Source)
 	}
@@ -231,6 +234,7 @@ func (s Experiments) makeEndpoint(tx *gnomon.Tx, x *gnomon.Experiment) error {
 	if err := s.Plane.quota(tx, both.Instances()); err != nil {
 		return err
 	}
+	x.Production.KmsKey = x.KmsKey
 	spec := gnomon.EndpointSpec{Config: x.ConfigName(), Production: []gnomon.Variant{x.Production}, Capture: x.Capture, KmsKey: x.KmsKey}
 	if err := s.Plane.generate(tx, x, spec, nil); err != nil {
 		return err

@@ -65,7 +65,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: captures{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
@@ -197,6 +197,16 @@ func (captures) Check(_, _ string) error { return nil }
 
 // captures go anywhere.
 type captures struct{}
+
+// volumes are encrypted by every key but one.
+type volumes struct{}
+
+func (volumes) CheckKey(name string) error {
+	if name == "unknown" {
+		return errors.New("there is no such key")
+	}
+	return nil
+}
 
 // CheckImage knows every image but one.
 func (there) CheckImage(name string) error {

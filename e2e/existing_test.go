@@ -86,6 +86,7 @@ func TestExisting_KeepsProcesses(t *testing.T) {
 	c := newServer(t, "").client()
 	c.faultyModel("before", "describe")
 	c.faultyModel("after", "describe")
+	c.s.gnomon("keys", "create", "--alias", "alias/volumes")
 	own := rich("own-config")
 	if _, err := c.CreateEndpointConfig(t.Context(), own); err != nil {
 		t.Fatal(err)
@@ -139,6 +140,7 @@ func TestExisting_OwnCapture(t *testing.T) {
 	c := newServer(t, "").client()
 	c.faultyModel("before", "describe")
 	c.faultyModel("after", "describe")
+	c.s.gnomon("keys", "create", "--alias", "alias/volumes")
 	own := rich("own-config")
 	if _, err := c.CreateEndpointConfig(t.Context(), own); err != nil {
 		t.Fatal(err)

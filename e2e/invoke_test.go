@@ -12,9 +12,10 @@ import (
 
 // A description is what a model with the fault describe answers: itself, and the request as it came.
 type description struct {
-	PID     int
-	Headers http.Header
-	Body    string
+	PID       int
+	Directory string
+	Headers   http.Header
+	Body      string
 }
 
 // asks sends a request to a model that describes itself.

@@ -155,14 +155,15 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	routing := c.Limits.router()
 	routing.Partition, routing.Authorize, routing.Capturer = c.partition(), gate.runtime(), h.capture
 	h.router = router.New(routing, h.loops, h.meter, log)
-	driver, err := newDriver(c, h.objects, log)
+	driver, err := newDriver(c, h.objects, ring, log)
 	if err != nil {
 		return h, err
 	}
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Log: log,
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Volumes: volumes{driver, ring},
+		Log: log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
@@ -186,7 +187,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	return h, nil
 }
 
-func newDriver(c *config, from *objects.Table, log *slog.Logger) (*process.Driver, error) {
+func newDriver(c *config, from *objects.Table, ring *keys.Ring, log *slog.Logger) (*process.Driver, error) {
 	var images []process.Image
 	for _, i := range c.Images {
 		command := append([]string(nil), i.Command...)
@@ -200,7 +201,7 @@ func newDriver(c *config, from *objects.Table, log *slog.Logger) (*process.Drive
 		images = append(images, process.Image{Name: i.Name, Command: command, Env: i.Env, Dir: i.Dir})
 	}
 	return process.New(log, process.Options{
-		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Hide: []string{c.DataDir}, Strict: c.InstanceSize == "strict",
+		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Sealer: ring, Hide: []string{c.DataDir}, Strict: c.InstanceSize == "strict",
 	})
 }
 
@@ -273,6 +274,21 @@ func (c captures) Check(destination, kmsKey string) error {
 		return nil
 	}
 	_, err := c.keys.Find(kmsKey)
+	return err
+}
+
+// volumes let control ask whether what instances keep can be encrypted.
+type volumes struct {
+	driver *process.Driver
+	keys   *keys.Ring
+}
+
+// CheckKey looks for a key in the keyring, and whether there is a place for what it decrypts.
+func (v volumes) CheckKey(name string) error {
+	if err := v.driver.CanEncrypt(); err != nil {
+		return err
+	}
+	_, err := v.keys.Find(name)
 	return err
 }
 

@@ -226,7 +226,7 @@ func TestLayOut_ShowsNothingUntilAllIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := gnomon.Artifact{URI: "s3://models/a.tar.gz", Gzip: true}
-	f := folders(t.TempDir())
+	f := onDisk(t.TempDir())
 	for name, bad := range map[string]gnomon.Artifact{
 		"missing":             {URI: "s3://models/none"},
 		"channel climbs out":  {URI: good.URI, Gzip: true, Channel: ".."},

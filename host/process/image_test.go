@@ -106,7 +106,7 @@ func TestImage_FillsItsCommandAndEnvironment(t *testing.T) {
 		Env:     map[string]string{"A": "image", "B": "image"},
 	}
 	s := host.Spec{Fleet: gnomon.Fleet{Endpoint: "shop", Variant: "blue"}}
-	f := folders("/data/i")
+	f := onDisk("/data/i")
 	want := []string{"/bin/serve", "--listen=:81", "/data/i/ml/model", "/data/i/ml/additional-model-data-sources/x", "shop-blue", "{}"}
 	if diff := cmp.Diff(want, i.arguments("/bin/serve", s, f, "81")); diff != "" {
 		t.Error(diff)

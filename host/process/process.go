@@ -27,6 +27,7 @@ import (
 
 	"gnomon"
 	"gnomon/host"
+	"gnomon/objects"
 )
 
 // Options are what a Driver is made of. Dir and Objects must be set; the zero value of anything else means its default.
@@ -35,6 +36,11 @@ type Options struct {
 	Images  []Image // the only ones that run; the first whose name fits is taken
 	Objects Objects // where artifacts come from
 	Limits  Limits  // of the artifacts of one instance
+
+	// Sealer encrypts what is on disk of instances whose variant has a KmsKey. Their servers see what is in Memory, a folder that
+	// memory backs; default /dev/shm.
+	Sealer objects.Sealer
+	Memory string
 
 	// Hide are folders that exist and that servers must not see, such as Gnomon's data directory; Dir is always one,
 	// but for the server's own part of it. No image's program or Dir may be in them. Without CAP_SYS_ADMIN nothing is
@@ -64,6 +70,9 @@ type Driver struct {
 	cpus   []int  // that Gnomon may run on
 	memory uint64 // of the machine, in bytes
 
+	memoryDir string // for what is decrypted
+	noMemory  error  // why nothing can be
+
 	mu       sync.Mutex
 	closed   bool
 	servers  map[gnomon.InstanceID]*server
@@ -78,6 +87,7 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	opts.KeptLogs = cmp.Or(opts.KeptLogs, 50)
 	opts.CloseGrace = cmp.Or(opts.CloseGrace, 5*time.Second)
 	opts.ShimTimeout = cmp.Or(opts.ShimTimeout, 10*time.Second)
+	opts.Memory = cmp.Or(opts.Memory, "/dev/shm")
 	if len(opts.Shim) == 0 {
 		opts.Shim = []string{"/proc/self/exe", "shim"}
 	}
@@ -96,7 +106,17 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	if opts.Dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}
-	if opts.Hide, err = outermost(append(slices.Clone(opts.Hide), opts.Dir)); err != nil {
+	sum := sha256.Sum256([]byte(opts.Dir))
+	prefix := "gnomon-" + hex.EncodeToString(sum[:4])
+	hidden := append(slices.Clone(opts.Hide), opts.Dir)
+	memoryDir, noMemory := "", errors.New("there are no keys")
+	if opts.Sealer != nil {
+		memoryDir, noMemory = makeMemory(opts.Memory, prefix)
+	}
+	if noMemory == nil {
+		hidden = append(hidden, memoryDir)
+	}
+	if opts.Hide, err = outermost(hidden); err != nil {
 		return nil, fmt.Errorf("hide from servers: %w", err)
 	}
 	if !canHide() {
@@ -111,13 +131,15 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return nil, fmt.Errorf("sysinfo: %w", err)
 	}
-	sum := sha256.Sum256([]byte(opts.Dir))
 	d := &Driver{
-		opts:     opts,
-		log:      log,
-		groups:   findGroups(opts.Cgroup),
-		prefix:   "gnomon-" + hex.EncodeToString(sum[:4]) + "-",
-		memory:   uint64(info.Totalram) * uint64(info.Unit),
+		opts:   opts,
+		log:    log,
+		groups: findGroups(opts.Cgroup),
+		prefix: prefix + "-",
+		memory: uint64(info.Totalram) * uint64(info.Unit),
+
+		memoryDir: memoryDir, noMemory: noMemory,
+
 		servers:  make(map[gnomon.InstanceID]*server),
 		ports:    make(map[int]bool),
 		cpuUsers: make(map[int]int),
@@ -151,15 +173,9 @@ func (d *Driver) Start(ctx context.Context, s host.Spec) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := d.folders(s.ID())
+	f, err := d.layOut(ctx, s)
 	if err != nil {
 		return "", err
-	}
-	if err := f.layOut(ctx, d.opts.Objects, s.Container.Artifacts, d.opts.Limits); err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		return "", host.Fail(gnomon.FailedDownload, "%v.", err)
 	}
 	if err := os.MkdirAll(d.logFolder(s.ID()), 0o700); err != nil {
 		return "", err
@@ -179,6 +195,29 @@ func (d *Driver) Start(ctx context.Context, s host.Spec) (string, error) {
 		return "", err
 	}
 	return sv.address(), nil
+}
+
+// layOut makes the instance's folders with its artifacts in them.
+func (d *Driver) layOut(ctx context.Context, s host.Spec) (folders, error) {
+	f, err := d.folders(s.ID())
+	if err != nil {
+		return f, err
+	}
+	if s.KmsKey == "" {
+		err = f.layOut(ctx, d.opts.Objects, s.Container.Artifacts, d.opts.Limits)
+	} else {
+		f.Server = d.inMemory(s.ID())
+		err = d.layOutSealed(ctx, f, s.KmsKey, s.Container.Artifacts)
+	}
+	switch _, volume := errors.AsType[volumeError](err); {
+	case err == nil:
+		return f, nil
+	case ctx.Err() != nil:
+		return f, ctx.Err()
+	case volume:
+		return f, host.Fail(gnomon.FailedVolume, "%v.", err)
+	}
+	return f, host.Fail(gnomon.FailedDownload, "%v.", err)
 }
 
 // lockWait is how long an instance of an earlier Gnomon may take to be gone; its shim kills it at once.
@@ -216,7 +255,10 @@ func (d *Driver) Remove(_ context.Context, id gnomon.InstanceID) error {
 	d.mu.Lock()
 	delete(d.servers, id)
 	d.mu.Unlock()
-	if err := os.RemoveAll(string(f)); err != nil {
+	if d.noMemory == nil {
+		err = os.RemoveAll(d.inMemory(id))
+	}
+	if err := errors.Join(err, f.remove()); err != nil {
 		return err
 	}
 	return d.pruneLogs()
@@ -260,6 +302,10 @@ func (d *Driver) Close() error {
 		stops.Go(func() { errs[n] = sv.stop(context.Background(), d.opts.CloseGrace) })
 	}
 	stops.Wait()
+	if err := d.clearMemory(); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	os.Remove(d.memoryDir) // nobody else's, and made anew when it is needed
 	return errors.Join(errs...)
 }
 
@@ -275,10 +321,13 @@ func (d *Driver) server(id gnomon.InstanceID) (*server, bool) {
 func (d *Driver) folders(id gnomon.InstanceID) (folders, error) {
 	name := id.String()
 	if !filepath.IsLocal(name) || filepath.Base(name) != name {
-		return "", fmt.Errorf("instance %q: not a folder's name", name)
+		return folders{}, fmt.Errorf("instance %q: not a folder's name", name)
 	}
-	return folders(filepath.Join(d.opts.Dir, "instances", name)), nil
+	return onDisk(filepath.Join(d.opts.Dir, "instances", name)), nil
 }
+
+// onDisk are the folders of an instance all of which are in dir.
+func onDisk(dir string) folders { return folders{Own: dir, Server: dir} }
 
 func (d *Driver) logFolder(id gnomon.InstanceID) string {
 	return filepath.Join(d.opts.Dir, "logs", id.String())

@@ -34,7 +34,7 @@ func sleeper(t *testing.T, mark string) (proc, <-chan error) {
 
 func leave(t *testing.T, s state) folders {
 	t.Helper()
-	f := folders(t.TempDir())
+	f := onDisk(t.TempDir())
 	b, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestEndRemains_KillsOnlyItsOwn(t *testing.T) {
 }
 
 func TestEndRemains_RefusesAStateItCannotRead(t *testing.T) {
-	f := folders(t.TempDir())
+	f := onDisk(t.TempDir())
 	if err := endRemains(f); err != nil {
 		t.Errorf("nothing left: %v", err)
 	}
@@ -90,7 +90,7 @@ func TestEndRemains_RefusesAStateItCannotRead(t *testing.T) {
 }
 
 func TestTakeLock_IsForOne(t *testing.T) {
-	f := folders(t.TempDir())
+	f := onDisk(t.TempDir())
 	first, err := takeLock(f, 0)
 	if err != nil {
 		t.Fatal(err)

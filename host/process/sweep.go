@@ -27,12 +27,12 @@ func (d *Driver) sweep(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := sweepInstance(folders(filepath.Join(dir, e.Name()))); err != nil {
+		if err := sweepInstance(onDisk(filepath.Join(dir, e.Name()))); err != nil {
 			return fmt.Errorf("instance %s of an earlier run: %w", e.Name(), err)
 		}
 	}
 	d.sweepGroups()
-	return d.pruneLogs()
+	return errors.Join(d.clearMemory(), d.pruneLogs())
 }
 
 // sweepInstance waits for the instance's shim, which ends with its Gnomon, and does its work if it was killed.
@@ -45,7 +45,7 @@ func sweepInstance(f folders) error {
 	if err := endRemains(f); err != nil {
 		return err
 	}
-	return os.RemoveAll(string(f))
+	return f.remove()
 }
 
 // sweepGroups deletes the control groups of instances that are gone.
