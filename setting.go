@@ -14,15 +14,23 @@ const SettingPrefix = "gnomon:"
 
 // The keys of tags that are settings.
 const (
+	// TagAnswers says how answers are compared: a kind, and options, as words. See [Answers].
+	TagAnswers = SettingPrefix + "answers"
+	// TagIgnore is what of the answers is left out: paths with spaces between them. See [AnswerPath].
+	TagIgnore = SettingPrefix + "ignore"
 	// TagMaxRate bounds the copies per second: a decimal number above 0 and at most 1000000.
 	TagMaxRate = SettingPrefix + "max-rate"
 	// TagSampling is the share of the requests that is copied, in percent: a decimal number above 0 and at most 100
 	// that rounds up to SamplingPercentage; 0 only where that is 0.
 	TagSampling = SettingPrefix + "sampling"
+	// TagTolerance says how far numbers may be apart that agree: the words absolute=… and relative=…, or one of them.
+	TagTolerance = SettingPrefix + "tolerance"
 )
 
 // SettingKeys lists the keys of tags that are settings, in order.
-func SettingKeys() []string { return []string{TagMaxRate, TagSampling} }
+func SettingKeys() []string {
+	return []string{TagAnswers, TagIgnore, TagMaxRate, TagSampling, TagTolerance}
+}
 
 // IsSetting reports whether a tag of that key is a setting, or would be taken for one.
 func IsSetting(key string) bool { return strings.HasPrefix(strings.ToLower(key), SettingPrefix) }
@@ -31,6 +39,7 @@ func IsSetting(key string) bool { return strings.HasPrefix(strings.ToLower(key),
 type Settings struct {
 	MaxRate  float64  `json:",omitzero"` // copies per second over all routers; 0: no cap
 	Sampling *float64 `json:",omitzero"` // percent of the requests; nil: SamplingPercentage says it
+	Answers  Answers  `json:",omitzero"` // how answers are compared
 }
 
 // ParseSettings returns what the tags of an experiment ask for. A key that no setting has, or a value that it cannot
@@ -53,6 +62,10 @@ func ParseSettings(tags []Tag) (Settings, error) {
 				return Settings{}, Errorf(Invalid, "The value %q of the tag %q is not valid. It must be a percentage above 0 and at most 100, with at most four decimals, such as 2.5 or 0.01.", t.Value, t.Key)
 			}
 			s.Sampling = &n
+		case TagAnswers, TagIgnore, TagTolerance:
+			if err := s.Answers.parse(t); err != nil {
+				return Settings{}, err
+			}
 		default:
 			return Settings{}, Errorf(Invalid, "The tag key %q begins with %q, which is reserved for settings of an inference experiment. The settings are %s.", t.Key, SettingPrefix, quoted(SettingKeys()))
 		}
@@ -76,7 +89,8 @@ func quoted(words []string) string {
 	for i, w := range all {
 		all[i] = strconv.Quote(w)
 	}
-	return strings.Join(all, " and ")
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " and " + all[last]
 }
 
 // Fit returns an error that is Invalid if the settings contradict a SamplingPercentage.
@@ -108,8 +122,8 @@ func (x *Experiment) Refit() error {
 }
 
 // Set gives the experiment other settings. A setting that stays may always be named again. MaxRate may change until the
-// experiment ends; Sampling only in Created, since a sample must not move after numbers of it were seen. Anything else is
-// Invalid, and then nothing changes.
+// experiment ends; Sampling and Answers only in Created, since neither a sample nor what counts as agreement must move after
+// numbers of it were seen. Anything else is Invalid, and then nothing changes.
 func (x *Experiment) Set(s Settings) error {
 	if s.MaxRate != x.Settings.MaxRate && (x.Status.Final() || x.Status == Stopping) {
 		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: nothing is copied any more.", TagMaxRate, x.Name, x.Status)
@@ -121,6 +135,9 @@ func (x *Experiment) Set(s Settings) error {
 		if err := s.Fit(x.SamplingPercent); err != nil {
 			return err
 		}
+	}
+	if tag := x.Settings.Answers.other(s.Answers); tag != "" && x.Status != Created {
+		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: what counts as agreement must not change once numbers were seen. It can be changed in status %s; to compare otherwise now, stop the experiment and create another.", tag, x.Name, x.Status, Created)
 	}
 	x.Settings = s
 	return nil

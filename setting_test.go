@@ -52,7 +52,7 @@ func TestParseSettings_Refuses(t *testing.T) {
 		{"gnomon:sampling", "100.0001", share},
 		{"gnomon:sampling", "2.12345", share},
 		{"gnomon:sampling", "NaN", share},
-		{"gnomon:sample", "1", `The settings are "gnomon:max-rate" and "gnomon:sampling".`},
+		{"gnomon:sample", "1", `The settings are "gnomon:answers", "gnomon:ignore", "gnomon:max-rate", "gnomon:sampling" and "gnomon:tolerance".`},
 		{"gnomon:", "1", `The tag key "gnomon:" begins with "gnomon:"`},
 		{"Gnomon:Sampling", "1", `The tag key "Gnomon:Sampling" begins with "gnomon:"`},
 	} {
