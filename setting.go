@@ -16,10 +16,19 @@ const SettingPrefix = "gnomon:"
 const (
 	// TagAnswers says how answers are compared: a kind, and options, as words. See [Answers].
 	TagAnswers = SettingPrefix + "answers"
+	// TagAnswerMargin, TagErrorMargin and TagLatencyMargin are how much worse a shadow may be to pass as no worse, in percent. See
+	// [Judging].
+	TagAnswerMargin  = SettingPrefix + "answer-margin"
+	TagErrorMargin   = SettingPrefix + "error-margin"
+	TagLatencyMargin = SettingPrefix + "latency-margin"
+	// TagAutoStop says whether the shadow is taken away once it is found to be worse: on or off.
+	TagAutoStop = SettingPrefix + "auto-stop"
 	// TagIgnore is what of the answers is left out: paths with spaces between them. See [AnswerPath].
 	TagIgnore = SettingPrefix + "ignore"
 	// TagMaxRate bounds the copies per second: a decimal number above 0 and at most 1000000.
 	TagMaxRate = SettingPrefix + "max-rate"
+	// TagNoiseFloor is the share of the copies, in percent, that goes to production once more. See [Judging].
+	TagNoiseFloor = SettingPrefix + "noise-floor"
 	// TagSampling is the share of the requests that is copied, in percent: a decimal number above 0 and at most 100
 	// that rounds up to SamplingPercentage; 0 only where that is 0.
 	TagSampling = SettingPrefix + "sampling"
@@ -29,7 +38,9 @@ const (
 
 // SettingKeys lists the keys of tags that are settings, in order.
 func SettingKeys() []string {
-	return []string{TagAnswers, TagIgnore, TagMaxRate, TagSampling, TagTolerance}
+	return []string{
+		TagAnswerMargin, TagAnswers, TagAutoStop, TagErrorMargin, TagIgnore, TagLatencyMargin, TagMaxRate, TagNoiseFloor, TagSampling, TagTolerance,
+	}
 }
 
 // IsSetting reports whether a tag of that key is a setting, or would be taken for one.
@@ -40,6 +51,8 @@ type Settings struct {
 	MaxRate  float64  `json:",omitzero"` // copies per second over all routers; 0: no cap
 	Sampling *float64 `json:",omitzero"` // percent of the requests; nil: SamplingPercentage says it
 	Answers  Answers  `json:",omitzero"` // how answers are compared
+	Judging  Judging  `json:",omitzero"` // how it is judged
+	AutoStop bool     `json:",omitzero"` // the shadow is taken away once it is found to be worse
 }
 
 // ParseSettings returns what the tags of an experiment ask for. A key that no setting has, or a value that it cannot
@@ -66,7 +79,19 @@ func ParseSettings(tags []Tag) (Settings, error) {
 			if err := s.Answers.parse(t); err != nil {
 				return Settings{}, err
 			}
+		case TagAutoStop:
+			if t.Value != "on" && t.Value != "off" {
+				return Settings{}, Errorf(Invalid, "The value %q of the tag %q is not valid. It must be on, for the shadow to be taken away once it is found to be worse, or off.", t.Value, t.Key)
+			}
+			s.AutoStop = t.Value == "on"
 		default:
+			mine, err := s.Judging.parse(t)
+			if err != nil {
+				return Settings{}, err
+			}
+			if mine {
+				continue
+			}
 			return Settings{}, Errorf(Invalid, "The tag key %q begins with %q, which is reserved for settings of an inference experiment. The settings are %s.", t.Key, SettingPrefix, quoted(SettingKeys()))
 		}
 	}
@@ -121,9 +146,9 @@ func (x *Experiment) Refit() error {
 	return Errorf(Invalid, "%v The tag cannot be changed in status %s.", err, x.Status)
 }
 
-// Set gives the experiment other settings. A setting that stays may always be named again. MaxRate may change until the
-// experiment ends; Sampling and Answers only in Created, since neither a sample nor what counts as agreement must move after
-// numbers of it were seen. Anything else is Invalid, and then nothing changes.
+// Set gives the experiment other settings. A setting that stays may always be named again. MaxRate and AutoStop may change until
+// the experiment ends; the others only in Created, since neither a sample, nor what counts as agreement, nor a margin must move
+// after numbers were seen. Anything else is Invalid, and then nothing changes.
 func (x *Experiment) Set(s Settings) error {
 	if s.MaxRate != x.Settings.MaxRate && (x.Status.Final() || x.Status == Stopping) {
 		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: nothing is copied any more.", TagMaxRate, x.Name, x.Status)
@@ -138,6 +163,12 @@ func (x *Experiment) Set(s Settings) error {
 	}
 	if tag := x.Settings.Answers.other(s.Answers); tag != "" && x.Status != Created {
 		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: what counts as agreement must not change once numbers were seen. It can be changed in status %s; to compare otherwise now, stop the experiment and create another.", tag, x.Name, x.Status, Created)
+	}
+	if tag := x.Settings.Judging.other(s.Judging); tag != "" && x.Status != Created {
+		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: what the shadow is judged by must not change once numbers were seen. It can be changed in status %s; to judge otherwise, stop the experiment and create another.", tag, x.Name, x.Status, Created)
+	}
+	if s.AutoStop != x.Settings.AutoStop && (x.Status.Final() || x.Status == Stopping) {
+		return Errorf(Invalid, "The tag %q of inference experiment %q cannot be changed in status %s: there is nothing more to stop.", TagAutoStop, x.Name, x.Status)
 	}
 	x.Settings = s
 	return nil

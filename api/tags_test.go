@@ -46,7 +46,7 @@ func TestTags_SetAnExperiment(t *testing.T) {
 			{`{"Key": "gnomon:max-rate", "Value": "fast"}`, `The value "fast" of the tag "gnomon:max-rate" is not valid. It must be a number of copies per second above 0 and at most 1000000, with at most four decimals, such as 50 or 0.5.`},
 			{`{"Key": "gnomon:sampling", "Value": "49.55555"}`, `The value "49.55555" of the tag "gnomon:sampling" is not valid. It must be a percentage above 0 and at most 100, with at most four decimals, such as 2.5 or 0.01.`},
 			{`{"Key": "gnomon:sampling", "Value": "0"}`, `The tag "gnomon:sampling" with the value 0 does not fit SamplingPercentage 50: the value must round up to SamplingPercentage, and it rounds up to 0.`},
-			{`{"Key": "gnomon:verdict", "Value": ""}`, `The tag key "gnomon:verdict" begins with "gnomon:", which is reserved for settings of an inference experiment. The settings are "gnomon:answers", "gnomon:ignore", "gnomon:max-rate", "gnomon:sampling" and "gnomon:tolerance".`},
+			{`{"Key": "gnomon:verdict", "Value": ""}`, `The tag key "gnomon:verdict" begins with "gnomon:", which is reserved for settings of an inference experiment. The settings are "gnomon:answer-margin", "gnomon:answers", "gnomon:auto-stop", "gnomon:error-margin", "gnomon:ignore", "gnomon:latency-margin", "gnomon:max-rate", "gnomon:noise-floor", "gnomon:sampling" and "gnomon:tolerance".`},
 		} {
 			s.refuses("CreateInferenceExperiment", test(`, "Tags": [`+c.tag+`]`), "ValidationException", c.message)
 		}

@@ -32,7 +32,7 @@ func TestExperiments_CreateRefuses(t *testing.T) {
 		"Inferentia1":          {func(r *control.NewExperiment) { r.Variants[1].InstanceType = "ml.inf1.xlarge" }, gnomon.Invalid, "Inf1"},
 		"ShadowNowhere":        {func(r *control.NewExperiment) { r.Variants = r.Variants[:1] }, gnomon.Invalid, "does not give the shadow variant"},
 		"NeitherNorAnEndpoint": {func(r *control.NewExperiment) { r.Variants, r.Endpoint = r.Variants[:1], "new" }, gnomon.Invalid, "there is no endpoint"},
-		"UnknownSetting":       {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sample", Value: "1"}} }, gnomon.Invalid, `The settings are "gnomon:answers", "gnomon:ignore", "gnomon:max-rate", "gnomon:sampling" and "gnomon:tolerance".`},
+		"UnknownSetting":       {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sample", Value: "1"}} }, gnomon.Invalid, `The settings are "gnomon:answer-margin", "gnomon:answers", "gnomon:auto-stop", "gnomon:error-margin", "gnomon:ignore", "gnomon:latency-margin", "gnomon:max-rate", "gnomon:noise-floor", "gnomon:sampling" and "gnomon:tolerance".`},
 		"MalformedSetting":     {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:max-rate", Value: "fast"}} }, gnomon.Invalid, `The value "fast" of the tag "gnomon:max-rate"`},
 		"UnfittingSampling":    {func(r *control.NewExperiment) { r.Tags = []gnomon.Tag{{Key: "gnomon:sampling", Value: "0.5"}} }, gnomon.Invalid, "with the value 0.5 does not fit SamplingPercentage 50"},
 		"Quota":                {func(r *control.NewExperiment) { r.Variants[1].InstanceType, r.Variants[1].Count = "ml.c5.large", 3 }, gnomon.Limit, "'ml.c5.large for endpoint usage' is 2 Instances, with current utilization of 0 Instances and a request delta of 3 Instances"},

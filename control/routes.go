@@ -69,7 +69,8 @@ func sameVariant(a, b gnomon.VariantRoute) bool {
 func sameMirror(x, y gnomon.MirrorRoute) bool {
 	same := sameVariant(x.Shadow, y.Shadow) && x.Until.Equal(y.Until)
 	return same && x.ID == y.ID && x.Experiment == y.Experiment && x.Source == y.Source &&
-		x.Fraction == y.Fraction && x.Salt == y.Salt && x.MaxRate == y.MaxRate && x.Paused == y.Paused
+		x.Fraction == y.Fraction && x.Salt == y.Salt && x.MaxRate == y.MaxRate && x.Paused == y.Paused &&
+		x.Answers.Equal(y.Answers) && x.Judging == y.Judging
 }
 
 // route returns where the requests of the site's endpoint go: to the instances in service of what is live.
@@ -138,7 +139,7 @@ func (s site) underTest(instances map[gnomon.InstanceID]gnomon.Instance) []gnomo
 	return []gnomon.MirrorRoute{{
 		ID: s.x.Mirror(), Experiment: s.x.Name, Source: s.x.Production.Name,
 		Shadow:   s.variantRoute(shadow, gnomon.Shadow, instances),
-		Fraction: o.Fraction, Salt: string(s.x.Mirror()), MaxRate: s.x.Settings.MaxRate,
+		Fraction: o.Fraction, Salt: string(s.x.Mirror()), MaxRate: s.x.Settings.MaxRate, Answers: s.x.Settings.Answers, Judging: s.x.Settings.Judging,
 		Paused: o.Paused, Until: s.x.Schedule.End,
 	}}
 }

@@ -67,43 +67,53 @@ func contentType(head *http1.Response) []byte {
 	return nil
 }
 
-// A keeper collects an answer that comes in parts and is not kept for anything else. Its memory is of the router's budget
-// for that; an answer for which there is none is lost.
+// A keeper collects an answer that comes in parts, or that must outlive its leg. Its memory is of the router's budget for that,
+// but for small answers; an answer for which there is none is lost.
 type keeper struct {
-	on   bool
-	lost bool
-	data []byte
-	room []byte // memory for small answers
-	held int64  // of the budget
+	on    bool
+	lost  gnomon.Kept // why it is; KeptAll: it is not
+	limit int         // bytes
+	data  []byte
+	held  int64 // of the budget
 }
 
 // begin makes it collect the answer that comes next.
-func (k *keeper) begin() { k.on, k.data = true, k.room[:0] }
+func (k *keeper) begin(l *lane, limit int) {
+	*k = keeper{on: true, lost: gnomon.KeptAll, limit: limit, data: l.room()}
+}
 
 // add takes a part.
-func (k *keeper) add(run []byte, r *Router) {
-	if !k.on || k.lost {
+func (k *keeper) add(run []byte, l *lane) {
+	if !k.on || k.lost != gnomon.KeptAll {
 		return
 	}
-	if len(k.data)+len(run) > cap(k.data) {
-		more := int64(max(len(run), cap(k.data)))
-		if !r.kept.Take(more) {
-			k.lost = true
-			return
-		}
-		k.held += more
-		k.data = append(make([]byte, 0, cap(k.data)+int(more)), k.data...)
+	if len(run) > k.limit-len(k.data) {
+		k.lost = gnomon.TooLarge
+		return
+	}
+	if len(k.data)+len(run) > cap(k.data) && !k.grow(len(run), l) {
+		k.lost = gnomon.NoMemory
+		return
 	}
 	k.data = append(k.data, run...)
 }
 
-// end gives back what it holds, and returns a keeper for the next answer.
-func (k *keeper) end(r *Router) keeper {
+// grow makes room for n more bytes. It reports false if there is none.
+func (k *keeper) grow(n int, l *lane) bool {
+	more := int64(max(n, cap(k.data)))
+	if !l.router.kept.Take(more) {
+		return false
+	}
+	k.held += more
+	k.data = append(make([]byte, 0, cap(k.data)+int(more)), k.data...)
+	return true
+}
+
+// end gives back what it holds.
+func (k *keeper) end(l *lane) {
 	if k.held > 0 {
-		r.kept.Give(k.held)
+		l.router.kept.Give(k.held)
 	}
-	if cap(k.data) <= keptBody {
-		return keeper{room: k.data[:0]}
-	}
-	return keeper{}
+	l.giveRoom(k.data)
+	*k = keeper{}
 }

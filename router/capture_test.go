@@ -177,7 +177,7 @@ func TestCapture_Pipelined(t *testing.T) {
 
 func TestCapture_Streams(t *testing.T) {
 	k := newKept()
-	s := newSystem(t, router.Options{Capturer: k, CaptureMemory: 1 << 20})
+	s := newSystem(t, router.Options{Capturer: k, KeptMemory: 1 << 20})
 	streams := model(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "text/event-stream")

@@ -21,7 +21,9 @@ type exchange struct {
 	body   []byte
 	given  bool // body is the loop's memory
 	stream bool // the answer is to be streamed
-	caller Caller
+
+	session bool // it is one of several that a model may remember
+	caller  Caller
 
 	// What a route is found by.
 	endpoint []byte
@@ -36,9 +38,11 @@ type exchange struct {
 	leg     leg
 	flow    flow // of a streamed answer
 
+	result     gnomon.Leg // once the leg is over
 	captured   bool
-	keeper     keeper // of an answer that is captured
+	keeper     keeper // of an answer that is captured or compared
 	outputType []byte // likewise
+	pairs      []pairing
 }
 
 // retain adds a reader.
@@ -49,6 +53,8 @@ func (x *exchange) release() {
 	if x.refs--; x.refs > 0 {
 		return
 	}
+	x.settle()
+	x.keeper.end(x.lane)
 	if x.given {
 		x.lane.loop.Give(x.body)
 	}
@@ -61,7 +67,7 @@ func (x *exchange) release() {
 	}
 	*x = exchange{
 		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
-		keeper: x.keeper, outputType: x.outputType[:0],
+		outputType: x.outputType[:0], pairs: x.pairs,
 	}
 	x.leg.work = x
 	x.lane.spare = append(x.lane.spare, x)

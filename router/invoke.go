@@ -3,6 +3,7 @@ package router
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
@@ -142,6 +143,7 @@ func (l *lane) invoke(q *request, caller Caller) error {
 	x.head = q.appendHead(x.head, q.ID, len(x.body))
 	x.endpoint = append(x.endpoint, q.endpoint...)
 	x.target = append(x.target, q.values[fieldTargetVariant]...)
+	x.session = len(q.values[fieldSessionID]) > 0
 	x.caller, x.stream, x.share, x.began = caller, q.stream, rand.Float64(), time.Now()
 
 	to, err := x.find(nil)
@@ -149,6 +151,7 @@ func (l *lane) invoke(q *request, caller Caller) error {
 		if to.v != nil {
 			to.offer(x) // the shadow may answer what production cannot, and the request is under test in any case
 			result := gnomon.Leg{Started: x.began, Overhead: time.Since(x.began), Fault: gnomon.FaultNoInstance, RequestBytes: len(x.body)}
+			x.result = result
 			to.recorder(x.began).Record(result)
 			if c := to.v.capture; c.wants(x) {
 				c.record(x, result, false, nil, nil)
@@ -196,6 +199,7 @@ func (x *exchange) ended(unreached bool) {
 	x.sent() // by the route that is recorded; one that reached a model has been offered before
 	g := &x.leg
 	result := x.flow.result(g.result(time.Since(x.began)-g.took), x.began)
+	x.result = result
 	x.recorder().Record(result)
 	x.to.in.release()
 	x.keepAnswer(result)
@@ -227,16 +231,22 @@ func (x *exchange) again(unreached bool) bool {
 }
 
 // keepAnswer takes what of the answer lies in the loop's memory, which the caller's next request may be read into as soon as
-// this one is answered. Everything else can be captured when the caller has its answer.
+// this one is answered, and what is to be compared with an answer that comes later. Everything else can be captured when the
+// caller has its answer.
 func (x *exchange) keepAnswer(result gnomon.Leg) {
 	x.captured = x.to.v.capture.wants(x)
-	if !x.captured || !x.answered(result) {
+	compared := x.compared()
+	if !(x.captured || compared) || !x.answered(result) {
 		return
 	}
 	x.outputType = append(x.outputType[:0], contentType(&x.leg.in.head)...)
-	if !x.keeper.on && len(x.leg.in.body) <= keptBody {
-		x.keeper.begin()
-		x.keeper.add(x.leg.in.body, x.lane.router)
+	switch n := len(x.leg.in.body); {
+	case x.keeper.on: // a stream's
+	case n <= keptBody, compared && n <= x.lane.router.opts.MaxCompared:
+		x.keeper.begin(x.lane, math.MaxInt)
+		x.keeper.add(x.leg.in.body, x.lane)
+	case compared:
+		x.keeper.lost = gnomon.TooLarge
 	}
 }
 
@@ -249,14 +259,13 @@ func (x *exchange) capture(result gnomon.Leg) {
 		return
 	}
 	switch c := x.to.v.capture; {
-	case x.keeper.lost:
+	case x.keeper.on && x.keeper.lost != gnomon.KeptAll:
 		c.rec.Lose()
 	case x.keeper.on:
 		c.record(x, result, x.answered(result), x.outputType, x.keeper.data)
 	default:
 		c.record(x, result, x.answered(result), x.outputType, x.leg.in.body)
 	}
-	x.keeper = x.keeper.end(x.lane.router)
 }
 
 // answer tells the caller how it went.

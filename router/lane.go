@@ -3,6 +3,7 @@ package router
 import (
 	"time"
 
+	"gnomon"
 	"gnomon/reactor"
 )
 
@@ -14,7 +15,9 @@ type lane struct {
 	begun  request // the one that is being begun
 	spare  []*exchange
 	copies []*copied // to be used again
-	fields []byte    // of the answer that is being made
+	rooms  [][]byte  // for small answers that are kept
+	pair   gnomon.Pair
+	fields []byte // of the answer that is being made
 	frame  framer
 
 	slice   time.Time // since when
@@ -51,6 +54,24 @@ func (l *lane) unstall() {
 	for i, k := range l.resumed {
 		l.resumed[i] = nil
 		k.readOn()
+	}
+}
+
+// room is memory for an answer that is kept.
+func (l *lane) room() []byte {
+	n := len(l.rooms)
+	if n == 0 {
+		return nil
+	}
+	room := l.rooms[n-1]
+	l.rooms = l.rooms[:n-1]
+	return room[:0]
+}
+
+// giveRoom takes it back.
+func (l *lane) giveRoom(room []byte) {
+	if c := cap(room); c > 0 && c <= keptBody && len(l.rooms) < maxSpare {
+		l.rooms = append(l.rooms, room)
 	}
 }
 

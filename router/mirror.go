@@ -1,6 +1,7 @@
 package router
 
 import (
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -31,8 +32,13 @@ type mirrorRoute struct {
 	shadow  *variant
 	sampler sampler
 	maxRate float64
+	pairs   gnomon.PairRecorder // nil: nobody is told
+	answers bool                // they are compared
+	noise   sampler             // of the copies, for which production is asked once more
 	paused  bool
 	until   time.Time
+
+	production *variant // source's; nil: it is not there
 }
 
 func newMirror(names gnomon.Mirror, r *Router) *mirror {
@@ -62,6 +68,8 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 		shadow:  shadow,
 		sampler: newSampler(route.Salt, route.Fraction),
 		maxRate: route.MaxRate,
+		answers: route.Answers.Kind != gnomon.AnswersOff,
+		noise:   newSampler(route.Salt+"/noise-floor", route.Judging.NoiseFloor),
 		paused:  route.Paused,
 		until:   route.Until,
 	}
@@ -85,9 +93,11 @@ func (m *mirrorRoute) active(now time.Time) bool {
 // the queue. It never waits.
 func (m *mirrorRoute) offer(x *exchange) {
 	m.rec.Begin()
-	if b := m.admit(x); b != "" {
+	b := m.admit(x)
+	if b != "" {
 		m.rec.End(b)
 	}
+	m.pair(x, b)
 }
 
 // admit returns the bucket of a request that is not copied, and an empty one for a copy that waits in the queue.
@@ -125,8 +135,15 @@ func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
 	case !memory.Take(x.memory()):
 		return gnomon.BucketQueueFull
 	}
-	x.retain()
-	q.push(x, probe)
+	repeat := m.repeats(x) && memory.Take(x.memory())
+	first := repeat && m.noise.hash(x.id)&1 == 0 // neither always has the head start
+	if first {
+		q.push(waiting{x, false, true})
+	}
+	q.push(waiting{x, probe, false})
+	if repeat && !first {
+		q.push(waiting{x, false, true})
+	}
 	return ""
 }
 
@@ -149,18 +166,20 @@ type queue struct {
 }
 
 type waiting struct {
-	x     *exchange
-	probe bool // it is the breaker's
+	x      *exchange
+	probe  bool // it is the breaker's
+	repeat bool // it goes to production once more
 }
 
 // push adds a copy. It is sent when production's requests of this turn of the loop have been.
-func (q *queue) push(x *exchange, probe bool) {
+func (q *queue) push(w waiting) {
+	w.x.retain()
 	if q.first > 0 && len(q.waiting) == cap(q.waiting) {
 		n := copy(q.waiting, q.waiting[q.first:])
 		clear(q.waiting[n:])
 		q.waiting, q.first = q.waiting[:n], 0
 	}
-	q.waiting = append(q.waiting, waiting{x, probe})
+	q.waiting = append(q.waiting, w)
 	q.length.Add(1)
 	q.drainSoon()
 }
@@ -194,7 +213,7 @@ func (q *queue) drain() {
 			return
 		}
 		if b := q.send(w); b != "" {
-			q.end(w.x, b)
+			q.end(w, b)
 		}
 	}
 }
@@ -215,12 +234,19 @@ func (q *queue) send(w waiting) gnomon.Bucket {
 		return b
 	}
 	c := q.lane.copied()
-	c.queue, c.x, c.in, c.probe, c.place = q, w.x, in, w.probe, len(q.busy)
-	shadow := q.mirror.route.Load().shadow
-	c.rec, c.capture = shadow.plain, nil
-	if shadow.capture.wants(w.x) {
-		c.capture = shadow.capture
-		c.keeper.begin()
+	c.queue, c.waiting, c.in, c.place = q, w, in, len(q.busy)
+	c.rec, c.capture = nil, nil
+	if shadow := q.mirror.route.Load().shadow; !w.repeat {
+		c.rec = shadow.plain
+		if shadow.capture.wants(w.x) {
+			c.capture = shadow.capture
+		}
+	}
+	switch p := w.x.pairWith(q.mirror); {
+	case c.capture != nil:
+		c.keeper.begin(q.lane, math.MaxInt)
+	case p != nil && p.answers:
+		c.keeper.begin(q.lane, q.mirror.router.opts.MaxCompared)
 	}
 	q.busy = append(q.busy, c)
 	q.working.Add(1)
@@ -234,21 +260,30 @@ func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
 	if m.closed.Load() || !route.active(time.Now()) {
 		return gnomon.BucketStopped, nil
 	}
-	if !w.probe && m.breaker.open.Load() {
+	to := route.shadow
+	switch {
+	case w.repeat && route.production == nil, !w.repeat && !w.probe && m.breaker.open.Load():
 		return gnomon.BucketShadowNotReady, nil
+	case w.repeat:
+		to = route.production
 	}
-	in := route.shadow.claim(m.router.opts.MaxInFlight, nil)
+	in := to.claim(m.router.opts.MaxInFlight, nil)
 	if in == nil {
 		return gnomon.BucketShadowNotReady, nil
 	}
 	return "", in
 }
 
-// end puts a copy into its bucket.
-func (q *queue) end(x *exchange, b gnomon.Bucket) {
-	q.mirror.router.memory.Give(x.memory())
-	x.release()
-	q.mirror.rec.End(b)
+// end puts a copy into its bucket. One that went to production is in none.
+func (q *queue) end(w waiting, b gnomon.Bucket) {
+	q.mirror.router.memory.Give(w.x.memory())
+	if p := w.x.pairWith(q.mirror); p != nil && !w.repeat {
+		p.bucket = b
+	}
+	w.x.release()
+	if !w.repeat {
+		q.mirror.rec.End(b)
+	}
 }
 
 // stop ends what waits, and what is under way by then.
@@ -258,7 +293,7 @@ func (q *queue) stop(then time.Time) {
 		if w.probe {
 			q.mirror.breaker.abandon()
 		}
-		q.end(w.x, gnomon.BucketStopped)
+		q.end(w, gnomon.BucketStopped)
 	}
 	for _, c := range slices.Clone(q.busy) {
 		c.leg.shorten(then)
@@ -267,16 +302,15 @@ func (q *queue) stop(then time.Time) {
 
 // A copied is a copy under way.
 type copied struct {
+	waiting
 	queue *queue
-	x     *exchange
 	in    *instance // claimed
 	rec   gnomon.LegRecorder
-	probe bool
 	place int // among the busy ones
 	leg   leg
 	flow  flow
 
-	capture *capture // nil: nothing of it is kept
+	capture *capture // nil: nothing of it is captured
 	keeper  keeper
 }
 
@@ -302,7 +336,7 @@ func (c *copied) part(run []byte) bool {
 	if c.x.stream {
 		c.flow.note()
 	}
-	c.keeper.add(run, c.queue.mirror.router)
+	c.keeper.add(run, c.queue.lane)
 	return true
 }
 
@@ -315,25 +349,41 @@ func (c *copied) ended(bool) {
 			q.mirror.breaker.abandon()
 		}
 	} else {
-		result := c.flow.result(g.result(0), time.Time{})
-		c.rec.Record(result)
-		c.keep(result)
-		q.mirror.breaker.result(g.fault == gnomon.NoFault || g.fault == gnomon.FaultProtocol, c.probe, time.Now())
+		c.count(c.flow.result(g.result(0), time.Time{}))
 	}
 	c.in.release()
 	q.free(c)
-	q.end(c.x, b)
+	q.end(c.waiting, b)
 	c.reuse()
 	if q.length.Load() > 0 {
 		q.drainSoon()
 	}
 }
 
+// count tells of how it went.
+func (c *copied) count(result gnomon.Leg) {
+	p := c.x.pairWith(c.queue.mirror)
+	if c.repeat {
+		if p != nil {
+			p.repeated = true
+			p.repeat.take(c, result, p.answers)
+		}
+		return
+	}
+	c.rec.Record(result)
+	c.keep(result)
+	if p != nil {
+		p.shadow.take(c, result, p.answers)
+	}
+	f := c.leg.fault
+	c.queue.mirror.breaker.result(f == gnomon.NoFault || f == gnomon.FaultProtocol, c.probe, time.Now())
+}
+
 // keep captures how it went, if the request is in the sample.
 func (c *copied) keep(result gnomon.Leg) {
 	switch {
 	case c.capture == nil:
-	case c.keeper.lost:
+	case c.keeper.lost != gnomon.KeptAll:
 		c.capture.rec.Lose()
 	case good(result):
 		c.capture.record(c.x, result, true, contentType(&c.leg.in.head), c.keeper.data)
@@ -354,7 +404,8 @@ func (q *queue) free(c *copied) {
 
 func (c *copied) reuse() {
 	l := c.queue.lane
-	*c = copied{leg: c.leg.emptied(), keeper: c.keeper.end(c.queue.mirror.router)}
+	c.keeper.end(l)
+	*c = copied{leg: c.leg.emptied()}
 	c.leg.work = c
 	if len(l.copies) < maxSpare {
 		l.copies = append(l.copies, c)

@@ -44,8 +44,10 @@ type Options struct {
 	// other goroutines for requests with large bodies.
 	Authorize func(head *http1.Request, body []byte, endpoint gnomon.EndpointName) error
 
-	Capturer      Capturer // nil: nothing is captured
-	CaptureMemory int64    // bytes of answers that are kept only to be captured: shadows', and streams; 64 MiB
+	Capturer    Capturer // nil: nothing is captured
+	Judge       Judge    // nil: nothing is judged
+	KeptMemory  int64    // bytes of answers that are kept to be captured or compared: shadows', and streams; 64 MiB
+	MaxCompared int      // bytes of an answer that is compared; 1 MiB
 
 	InvocationTimeout  time.Duration // for a model to answer, from when the request is written; 60 s
 	StreamTimeout      time.Duration // for a streamed answer, from beginning to end; 8 min
@@ -67,7 +69,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.CaptureMemory = cmp.Or(o.CaptureMemory, 64<<20)
+	o.KeptMemory = cmp.Or(o.KeptMemory, 64<<20)
+	o.MaxCompared = cmp.Or(o.MaxCompared, 1<<20)
 	o.InvocationTimeout = cmp.Or(o.InvocationTimeout, 60*time.Second)
 	o.StreamTimeout = cmp.Or(o.StreamTimeout, 8*time.Minute)
 	o.ConnectTimeout = cmp.Or(o.ConnectTimeout, 250*time.Millisecond)
@@ -96,7 +99,7 @@ type Router struct {
 	table atomic.Pointer[table]
 
 	memory *budget.Budget // of the mirrors
-	kept   *budget.Budget // of answers to be captured
+	kept   *budget.Budget // of answers to be captured or compared
 	checks sync.WaitGroup // of signatures, beside the loops
 
 	mu        sync.Mutex // publishing, and what only publishing changes
@@ -117,7 +120,7 @@ func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Ro
 	for _, l := range group.Loops() {
 		r.lanes = append(r.lanes, &lane{router: r, loop: l})
 	}
-	r.memory, r.kept = budget.New(r.opts.MirrorMemory), budget.New(r.opts.CaptureMemory)
+	r.memory, r.kept = budget.New(r.opts.MirrorMemory), budget.New(r.opts.KeptMemory)
 	r.table.Store(&table{})
 	return r
 }

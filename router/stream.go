@@ -53,7 +53,7 @@ func (x *exchange) part(run []byte) bool {
 		return false
 	}
 	x.flow.note()
-	x.keeper.add(run, x.lane.router)
+	x.keeper.add(run, x.lane)
 	f := &x.lane.frame
 	f.payload(run)
 	return x.caller.Send(f.head, run, f.crc[:])
@@ -62,8 +62,11 @@ func (x *exchange) part(run []byte) bool {
 func (x *exchange) beginStream() bool {
 	l := x.lane
 	x.flow.began = true
-	if x.to.v.capture.wants(x) {
-		x.keeper.begin()
+	switch {
+	case x.to.v.capture.wants(x):
+		x.keeper.begin(l, math.MaxInt)
+	case x.compared():
+		x.keeper.begin(l, l.router.opts.MaxCompared)
 	}
 	l.fields = append(l.fields[:0], "Content-Type: application/vnd.amazon.eventstream\r\n"...)
 	l.fields = appendFields(l.fields, &x.leg.in.head, x.to.v.name, "X-Amzn-SageMaker-Content-Type: ")

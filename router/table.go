@@ -61,6 +61,7 @@ func (r *Router) compileEndpoint(route gnomon.EndpointRoute, next *compiled) *en
 		for i, m := range route.Mirrors {
 			if m.Source == v.Name || m.Source == "" {
 				row.mirrors, ids = append(row.mirrors, mirrors[i]), append(ids, m.ID)
+				mirrors[i].production = row
 			}
 		}
 		if len(ids) > 0 {
@@ -68,6 +69,9 @@ func (r *Router) compileEndpoint(route gnomon.EndpointRoute, next *compiled) *en
 			row.tested = r.rec.Series(series)
 		}
 		ep.production = append(ep.production, row)
+	}
+	for _, m := range mirrors {
+		m.route.Store(m) // it does not change any more
 	}
 	return ep
 }
@@ -105,14 +109,15 @@ func (r *Router) compileVariant(route gnomon.VariantRoute, next *compiled) *vari
 }
 
 func (r *Router) compileMirror(route gnomon.MirrorRoute, of gnomon.EndpointName, shadow *variant) *mirrorRoute {
+	names := gnomon.Mirror{ID: route.ID, Endpoint: of, Experiment: route.Experiment, Shadow: route.Shadow.Name}
 	m := r.mirrors[route.ID]
 	if m == nil {
-		m = newMirror(gnomon.Mirror{ID: route.ID, Endpoint: of, Experiment: route.Experiment, Shadow: route.Shadow.Name}, r)
+		m = newMirror(names, r)
 		r.mirrors[route.ID] = m
 		m.closed.Store(r.ended)
 	}
 	mr := newMirrorRoute(m, route, shadow)
-	m.route.Store(mr)
+	mr.pairs = r.compilePairs(route, names)
 	return mr
 }
 

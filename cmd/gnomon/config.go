@@ -134,7 +134,7 @@ func (l limitsConfig) router() router.Options {
 		ConnectTimeout: time.Duration(l.ConnectTimeout), MaxAnswer: l.Answer, MaxInFlight: l.InFlight,
 		ShadowTimeout: time.Duration(l.ShadowTimeout), MaxShadowBody: l.ShadowBody, MaxShadowAnswer: l.ShadowAnswer,
 		MirrorQueue: l.MirrorQueue, MirrorWorkers: l.MirrorWorkers, MirrorMemory: l.MirrorMemory,
-		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause), CaptureMemory: l.CaptureMemory,
+		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause), KeptMemory: l.CaptureMemory,
 	}
 }
 

@@ -163,7 +163,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
 		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Volumes: volumes{driver, ring},
-		Log: log,
+		Log:       log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),

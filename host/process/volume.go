@@ -159,7 +159,9 @@ func makeMemory(in, name string) (string, error) {
 }
 
 // inMemory is where the folders are that the server of such an instance sees.
-func (d *Driver) inMemory(id gnomon.InstanceID) string { return filepath.Join(d.memoryDir, id.String()) }
+func (d *Driver) inMemory(id gnomon.InstanceID) string {
+	return filepath.Join(d.memoryDir, id.String())
+}
 
 // clearMemory deletes what servers that are gone have seen.
 func (d *Driver) clearMemory() error {

@@ -50,7 +50,9 @@ func TestDriver_EncryptsVolumes(t *testing.T) {
 	}
 
 	hosttest.Call(t, i, "/crash")
-	i = h.Await("a restart", func(all []gnomon.Instance) bool { return all[0].State == gnomon.InstanceInService && all[0].Restarts == 1 })[0]
+	i = h.Await("a restart", func(all []gnomon.Instance) bool {
+		return all[0].State == gnomon.InstanceInService && all[0].Restarts == 1
+	})[0]
 	wantModel(t, i)
 	if err := ring.Enable("alias/volumes", false); err != nil {
 		t.Fatal(err)
