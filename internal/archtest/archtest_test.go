@@ -39,6 +39,7 @@ var rules = []struct {
 	{"gnomon/http1", nil},
 	{"gnomon/reactor", nil},
 	{"gnomon/internal/budget", nil},
+	{"gnomon/stats", nil},
 
 	// Rooms know the domain and leaf tools, and never each other.
 	{"gnomon/front", []string{"gnomon/http1", "gnomon/internal/budget", "gnomon/reactor"}},
