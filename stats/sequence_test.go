@@ -219,6 +219,29 @@ func TestSequence_Bounds(t *testing.T) {
 	})
 }
 
+// TestSequence_FirstPairs looks for the bound by going down from the top in small steps.
+func TestSequence_FirstPairs(t *testing.T) {
+	s, narrowed := NewSequence(1), 0
+	for n := range 100 {
+		if err := s.Add(slot(0.1)); err != nil {
+			t.Fatal(err)
+		}
+		want := 1.0
+		for want > s.Mean() && s.LogEvidenceBelow(want) >= math.Log(20) {
+			want -= 1e-4
+		}
+		if got := s.Upper(0.05); math.Abs(got-want) > 1.01e-4 {
+			t.Fatalf("after %d values the bound is %g, want %g", n+1, got, want)
+		}
+		if want < 1 && want > 0.9 {
+			narrowed++
+		}
+	}
+	if narrowed == 0 {
+		t.Error("no bound was just below the greatest value")
+	}
+}
+
 func TestSequence_Empty(t *testing.T) {
 	s := NewSequence(1.5)
 	if s.Mean() != 0 || s.N() != 0 || s.Upper(0.05) != 1.5 || s.Lower(0.05) != -1.5 || s.Variation(0.1) != 0 ||
