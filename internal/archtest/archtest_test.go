@@ -47,6 +47,7 @@ var rules = []struct {
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
+	{"gnomon/compare", []string{"gnomon"}},
 	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
@@ -72,6 +73,7 @@ var external = map[string][]string{
 	"gnomon/reactor":      {"golang.org/x/sys"},
 	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
+	"gnomon/compare":      {"golang.org/x/text"},
 	"gnomon/meter":        {"github.com/DataDog/sketches-go", "github.com/prometheus/client_golang"},
 	"gnomon/host/process": {"golang.org/x/sys"},
 	// A suite of tests that lives outside of a test file.
