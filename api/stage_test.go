@@ -56,7 +56,7 @@ func newStage(t *testing.T) *stage {
 	}
 	partition := gnomon.Partition{Name: "aws", Region: "us-east-1", Account: "000000000000"}
 	p := &control.Plane{
-		Store: db, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Log: slog.New(slog.DiscardHandler),
+		Store: db, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Verdicts: verdicts{}, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
 			Partition: partition, Roles: []gnomon.Role{{ARN: role, Powers: gnomon.Powers()}},
@@ -260,6 +260,11 @@ type captures struct{}
 
 // volumes are encrypted by every key but one.
 type volumes struct{}
+
+// verdicts have found nothing.
+type verdicts struct{}
+
+func (verdicts) Worse(gnomon.MirrorID) string { return "" }
 
 func (volumes) CheckKey(name string) error {
 	if name == "unknown" {

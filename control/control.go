@@ -82,6 +82,7 @@ type Plane struct {
 	Images      Images
 	Captures    Captures
 	Volumes     Volumes
+	Verdicts    Verdicts
 	Log         *slog.Logger
 	Endpoints   *Queue // wakes the [EndpointReconciler], by endpoint name
 	Experiments *Queue // wakes the [ExperimentReconciler], by experiment name
@@ -100,6 +101,13 @@ type Captures interface {
 type Volumes interface {
 	// CheckKey says what keeps it from being encrypted by a key; nil: nothing that is known now.
 	CheckKey(name string) error
+}
+
+// Verdicts says what was found of shadows.
+type Verdicts interface {
+	// Worse says in what the shadow of a mirror was found to be worse than production; empty: it was not. Whoever finds it wakes
+	// Experiments.
+	Worse(gnomon.MirrorID) string
 }
 
 // checkKey refuses a key that cannot encrypt volumes. None is none.

@@ -300,6 +300,13 @@ func (s scene) mirrored() bool {
 }
 
 func (s scene) running() time.Duration {
+	if s.x.Settings.AutoStop {
+		if why := s.plane.Verdicts.Worse(s.x.Mirror()); why != "" {
+			s.x.Schedule.End = s.at
+			end(s.x, gnomon.Ending{Status: gnomon.Cancelled, Outcome: gnomon.Stopped, Reason: "Stopped by the tag " + gnomon.TagAutoStop + ", since the shadow was found to be worse. " + why})
+			return 0
+		}
+	}
 	if left := s.x.Schedule.End.Sub(s.at); left > 0 {
 		return left
 	}

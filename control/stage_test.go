@@ -28,6 +28,7 @@ type stage struct {
 	host        *books
 	router      *paper
 	frozen      *ledger
+	verdicts    *verdicts
 	models      control.Models
 	configs     control.EndpointConfigs
 	endpoints   control.Endpoints
@@ -41,7 +42,7 @@ const role = "arn:aws:iam::000000000000:role/gnomon"
 
 func newStage(t *testing.T) *stage {
 	s := &stage{
-		t: t, path: filepath.Join(t.TempDir(), "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{}, rules: rules(),
+		t: t, path: filepath.Join(t.TempDir(), "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{}, verdicts: &verdicts{}, rules: rules(),
 	}
 	s.start()
 	t.Cleanup(func() { s.stop() })
@@ -65,7 +66,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	p := &control.Plane{
-		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Log: slog.New(slog.DiscardHandler),
+		Store: moody{witness{s.t, db, s.router}, &s.ill}, Rules: s.rules, Artifacts: there{}, Images: there{}, Captures: captures{}, Volumes: volumes{}, Verdicts: s.verdicts, Log: slog.New(slog.DiscardHandler),
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 	}
 	er := control.NewEndpointReconciler(p, s.host, s.router)
@@ -200,6 +201,15 @@ type captures struct{}
 
 // volumes are encrypted by every key but one.
 type volumes struct{}
+
+// verdicts are what was found of shadows, by the ID of the experiment.
+type verdicts struct{ found sync.Map }
+
+func (v *verdicts) Worse(id gnomon.MirrorID) string {
+	why, _ := v.found.Load(id)
+	text, _ := why.(string)
+	return text
+}
 
 func (volumes) CheckKey(name string) error {
 	if name == "unknown" {

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gnomon"
@@ -31,6 +32,9 @@ func (m *Meter) flush(ctx context.Context) error {
 	m.saving.Lock()
 	defer m.saving.Unlock()
 	err := m.loadAll(ctx)
+	if m.opts.Judge != nil {
+		err = errors.Join(err, m.opts.Judge.Load(ctx))
+	}
 	if saveErr := m.save(ctx); saveErr != nil {
 		return saveErr
 	}
@@ -43,11 +47,16 @@ func (m *Meter) save(ctx context.Context) error {
 	m.drainAll()
 	b := m.batch()
 	m.mu.Unlock()
-	if len(b.rows)+len(b.accounts) > 0 {
-		if err := m.store.Save(ctx, b.rows, nil, b.accounts); err != nil {
+	evidence, judged := []Evidence(nil), func() {}
+	if m.opts.Judge != nil {
+		evidence, judged = m.opts.Judge.Unsaved()
+	}
+	if len(b.rows)+len(b.accounts)+len(evidence) > 0 {
+		if err := m.store.Save(ctx, Changes{Put: b.rows, Accounts: b.accounts, Evidence: evidence}); err != nil {
 			return err
 		}
 	}
+	judged()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b.saved()

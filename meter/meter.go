@@ -28,6 +28,17 @@ type Options struct {
 	LongestLeg  time.Duration // no leg takes longer; a minute is kept in memory for so long after it ended; default 10 min
 	KeepMinutes time.Duration // age at which minutes are added up to hours; default 63 days
 	KeepHours   time.Duration // age at which hours are deleted; default 455 days
+
+	// Judge has evidence about the same requests, which is saved together with their counts, so that they agree whenever the
+	// process ends. Nil: there is none.
+	Judge Judge
+}
+
+// A Judge keeps evidence. Load reads what of it is in the store and not in memory. Unsaved returns what the store does not have,
+// and what to call once it does; it is not called again before.
+type Judge interface {
+	Load(ctx context.Context) error
+	Unsaved() (evidence []Evidence, saved func())
 }
 
 func (o Options) withDefaults() Options {

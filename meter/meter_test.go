@@ -35,7 +35,8 @@ func (s *memory) fail(err error) {
 	s.err = err
 }
 
-func (s *memory) Save(_ context.Context, put, remove []Row, accounts []Account) error {
+func (s *memory) Save(_ context.Context, c Changes) error {
+	put, remove, accounts := c.Put, c.Remove, c.Accounts
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -314,8 +315,8 @@ func TestMeter_SavingAgainIsHarmless(t *testing.T) {
 // A forgetful store saves, and says that it did not.
 type forgetful struct{ *memory }
 
-func (s *forgetful) Save(ctx context.Context, put, remove []Row, accounts []Account) error {
-	if err := s.memory.Save(ctx, put, remove, accounts); err != nil {
+func (s *forgetful) Save(ctx context.Context, c Changes) error {
+	if err := s.memory.Save(ctx, c); err != nil {
 		return err
 	}
 	return errDiskFull

@@ -32,7 +32,7 @@ func (m *Meter) sweep(ctx context.Context) (bool, error) {
 	if err != nil || len(hours) == 0 {
 		return false, err
 	}
-	return true, m.store.Save(ctx, nil, hours, nil)
+	return true, m.store.Save(ctx, Changes{Remove: hours})
 }
 
 // oldest returns the first n rows that pass f.
@@ -81,7 +81,7 @@ func (m *Meter) rollUp(ctx context.Context, hour time.Time) error {
 	for s, n := range sums {
 		hours = append(hours, n.row(s, hour, time.Hour, ""))
 	}
-	return m.store.Save(ctx, hours, minutes, nil)
+	return m.store.Save(ctx, Changes{Put: hours, Remove: minutes})
 }
 
 // release drops the hour's sheets from memory, so that none is saved in a row that was added up already. It reports

@@ -9,9 +9,8 @@ import (
 
 // A Store keeps rows and accounts. What Save has acknowledged survives the end of the process.
 type Store interface {
-	// Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in
-	// one transaction.
-	Save(ctx context.Context, put, remove []Row, accounts []Account) error
+	// Save makes all of the changes in one transaction.
+	Save(ctx context.Context, c Changes) error
 
 	// Rows calls fn with the rows that pass the filter, by rising Start, until fn returns an error, which it returns
 	// as it is. fn must not call the store.
@@ -24,8 +23,21 @@ type Store interface {
 	Activity(ctx context.Context, since time.Time) ([]Activity, error)
 }
 
-// Row, Account, Activity and Filter are aliases of types without a name: a store can offer them without importing this package.
+// Changes, Row, Account, Evidence, Activity and Filter are aliases of types without a name: a store can offer them without importing this package.
 type (
+	// Changes put rows, accounts and evidence, each in place of what has the same key, and remove rows by their keys.
+	Changes = struct {
+		Put, Remove []Row
+		Accounts    []Account
+		Evidence    []Evidence
+	}
+
+	// Evidence is what is judged of a mirror's requests. Its key is Mirror. The meter does not look into it.
+	Evidence = struct {
+		Mirror gnomon.MirrorID
+		State  []byte
+	}
+
 	// A Row is what one writer counted for one series in one span of time. Its key is Series, Start, Span and Writer.
 	Row = struct {
 		Series   gnomon.Series

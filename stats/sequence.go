@@ -18,6 +18,22 @@ func (m Moments) Plus(o Moments) Moments {
 	return Moments{m.N + o.N, m.Sum + o.Sum, m.SumSq + o.SumSq}
 }
 
+// Mean returns the arithmetic mean, 0 without values.
+func (m Moments) Mean() float64 {
+	if m.N == 0 {
+		return 0
+	}
+	return m.Sum / float64(m.N)
+}
+
+// Variance returns the values' own variance around their mean, with n−1 below, 0 of fewer than two values.
+func (m Moments) Variance() float64 {
+	if m.N < 2 {
+		return 0
+	}
+	return max(0, m.SumSq-m.Sum*m.Mean()) / float64(m.N-1)
+}
+
 // slack is what rounding may do to sums, as a share of them: after 10^8 additions of one value it is some 10^-9.
 const slack = 1e-6
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -61,6 +62,15 @@ type (
 		Streams  time.Time
 		Usage    time.Time
 	}
+	trafficEvidence = struct {
+		Mirror gnomon.MirrorID
+		State  []byte
+	}
+	trafficChanges = struct {
+		Put, Remove []trafficRow
+		Accounts    []trafficAccount
+		Evidence    []trafficEvidence
+	}
 	trafficAccount = struct {
 		Mirror   gnomon.MirrorID
 		Writer   string
@@ -98,6 +108,11 @@ INSERT INTO accounts (mirror, writer, requests, ended, final) VALUES ($1, $2, $3
 ON CONFLICT (mirror, writer)
 DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excluded.final`
 
+	putEvidence = `
+INSERT INTO evidence (mirror, state) VALUES ($1, $2) ON CONFLICT (mirror) DO UPDATE SET state = excluded.state`
+
+	selectEvidence = `SELECT state FROM evidence WHERE mirror = $1`
+
 	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
 
 	// Spans are named, so that the index by age serves.
@@ -111,15 +126,15 @@ FROM traffic WHERE span IN (60, 3600) AND start_at >= $1 GROUP BY endpoint, vari
 SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage FROM traffic`
 )
 
-// Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
+// Save puts rows, accounts and evidence, each in place of what has the same key, and removes rows by their keys, all in one
 // transaction.
-func (t *Traffic) Save(ctx context.Context, put, remove []trafficRow, accounts []trafficAccount) error {
+func (t *Traffic) Save(ctx context.Context, c trafficChanges) error {
 	tx, err := t.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("save traffic: %w", err)
 	}
 	defer tx.Rollback() // does nothing after Commit
-	if err := saveTraffic(ctx, tx, put, remove, accounts); err != nil {
+	if err := saveTraffic(ctx, tx, c); err != nil {
 		return fmt.Errorf("save traffic: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -128,13 +143,13 @@ func (t *Traffic) Save(ctx context.Context, put, remove []trafficRow, accounts [
 	return nil
 }
 
-func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, accounts []trafficAccount) error {
-	for _, r := range remove {
+func saveTraffic(ctx context.Context, tx *sql.Tx, c trafficChanges) error {
+	for _, r := range c.Remove {
 		if _, err := tx.ExecContext(ctx, removeRow, trafficKey(r)...); err != nil {
 			return err
 		}
 	}
-	for _, r := range put {
+	for _, r := range c.Put {
 		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Usage))
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
@@ -143,7 +158,12 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 			return err
 		}
 	}
-	for _, a := range accounts {
+	for _, e := range c.Evidence {
+		if _, err := tx.ExecContext(ctx, putEvidence, e.Mirror, string(e.State)); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.Accounts {
 		ended, err := json.Marshal(a.Ended)
 		if err != nil {
 			return err
@@ -266,6 +286,16 @@ func (t *Traffic) Accounts(ctx context.Context, id gnomon.MirrorID) ([]trafficAc
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
 	return all, nil
+}
+
+// Evidence returns what was last saved of what is judged of a mirror's requests; nil: nothing was.
+func (t *Traffic) Evidence(ctx context.Context, id gnomon.MirrorID) ([]byte, error) {
+	var state []byte
+	err := t.db.QueryRowContext(ctx, selectEvidence, id).Scan(&state)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("read evidence: %w", err)
+	}
+	return state, nil
 }
 
 // Activity returns of each variant with rows from since on when it last had which numbers.

@@ -63,12 +63,12 @@ func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 	ser := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}
 	a, b := trafficRow(ser, 1, "w", "a"), trafficRow(ser, 2, "w", "b")
 	account := meter.Account{Mirror: "m", Writer: "w", Requests: 3, Ended: map[gnomon.Bucket]int64{gnomon.BucketMirrored: 2}, Final: true}
-	if err := s.Save(t.Context(), []meter.Row{a, b}, nil, []meter.Account{account}); err != nil {
+	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{a, b}, Accounts: []meter.Account{account}}); err != nil {
 		t.Fatal(err)
 	}
 	b.Counts, b.Latency, b.Overhead, b.Usage = []byte("B"), nil, []byte{7}, []byte{8}
 	account.Requests, account.Final = 4, false
-	if err := s.Save(t.Context(), []meter.Row{b}, []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, []meter.Account{account}); err != nil {
+	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{b}, Remove: []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, Accounts: []meter.Account{account}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -102,7 +102,7 @@ func TestTraffic_Filter(t *testing.T) {
 		trafficRow(gnomon.Series{EndpointID: "3", Endpoint: "g", Variant: "v", Mirrors: "q"}, 5, "w", "f"),
 		hour,
 	}
-	if err := s.Save(t.Context(), rows, nil, nil); err != nil {
+	if err := s.Save(t.Context(), meter.Changes{Put: rows}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -154,7 +154,7 @@ func TestTraffic_SavesAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ser := gnomon.Series{Endpoint: "e", Variant: "v"}
-	err = s.Save(t.Context(), []meter.Row{trafficRow(ser, 1, "w", "a")}, nil, []meter.Account{{Mirror: "m"}})
+	err = s.Save(t.Context(), meter.Changes{Put: []meter.Row{trafficRow(ser, 1, "w", "a")}, Accounts: []meter.Account{{Mirror: "m"}}})
 	if err == nil {
 		t.Fatal("what cannot be saved was")
 	}
@@ -163,7 +163,7 @@ func TestTraffic_SavesAllOrNothing(t *testing.T) {
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Save(canceled, nil, nil, nil); !errors.Is(err, context.Canceled) {
+	if err := s.Save(canceled, meter.Changes{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("saved under a cancelled context: %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func BenchmarkTraffic_Save(b *testing.B) {
 	}
 	accounts := []meter.Account{{Mirror: "m", Writer: "w", Requests: 60000, Ended: map[gnomon.Bucket]int64{gnomon.BucketMirrored: 60000}}}
 	for b.Loop() {
-		if err := s.Save(b.Context(), rows, nil, accounts); err != nil {
+		if err := s.Save(b.Context(), meter.Changes{Put: rows, Accounts: accounts}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -264,10 +264,10 @@ func TestTraffic_TellsWhatWasActive(t *testing.T) {
 		}
 	}
 	some := []byte{1}
-	err := s.Save(t.Context(), []meter.Row{
+	err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{
 		row(a, 1, `{"invocations":1}`, some, some, nil), row(a, 2, `{"invocations":1}`, some, nil, nil), row(a, 3, "{}", nil, nil, some),
 		row(b, 2, `{"invocations":1}`, nil, nil, nil), row(gnomon.Series{Endpoint: "old", Variant: "a"}, 0, `{"invocations":1}`, some, nil, nil),
-	}, nil, nil)
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

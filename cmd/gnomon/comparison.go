@@ -14,6 +14,7 @@ import (
 	"gnomon/control"
 	"gnomon/meter"
 	"gnomon/sagemaker"
+	"gnomon/verdict"
 )
 
 // A comparison is what /gnomon/v1/experiments/{name}/comparison answers: the experiment's state and its numbers.
@@ -29,6 +30,8 @@ type comparison struct {
 	StartTime       time.Time               `json:"start_time"`
 	EndTime         time.Time               `json:"end_time"`
 	Warnings        []string                `json:"warnings,omitempty"`
+	Verdict         verdict.Judged          `json:"verdict"`
+	Evidence        verdict.Report          `json:"evidence"` // that the verdict rests on
 	meter.Comparison
 }
 
@@ -61,21 +64,44 @@ func (c comparison) bound() string {
 	return fmt.Sprintf(", at most %g per second", c.MaxRate)
 }
 
-// compare answers with the comparison of the experiment in the request's path.
-func compare(experiments control.Experiments, m *meter.Meter, log *slog.Logger) http.Handler {
-	find := func(ctx context.Context, name string) (comparison, error) {
-		v, err := experiments.Get(ctx, gnomon.ExperimentName(name))
-		if err != nil {
-			return comparison{}, err
-		}
-		x := v.Experiment
-		numbers, err := m.Report(ctx, x.Mirror(), x.Production.Name, x.Shadow.Name)
-		return comparison{
-			Name: x.Name, Endpoint: x.Endpoint, Status: x.Status, StatusReason: x.Reason, Outcome: x.Outcome,
-			SamplingPercent: x.SamplingPercent, SampledPercent: x.SampledPercent(), MaxRate: x.Settings.MaxRate, StartTime: x.Schedule.Start, EndTime: x.Schedule.End,
-			Warnings: x.Warnings, Comparison: numbers,
-		}, err
+// find returns the comparison of an experiment.
+func (h *house) find(ctx context.Context, name string) (comparison, error) {
+	v, err := control.Experiments{Plane: h.plane}.Get(ctx, gnomon.ExperimentName(name))
+	if err != nil {
+		return comparison{}, err
 	}
+	x := v.Experiment
+	numbers, err := h.meter.Report(ctx, x.Mirror(), x.Production.Name, x.Shadow.Name)
+	if err != nil {
+		return comparison{}, err
+	}
+	trial := gnomon.Trial{
+		Mirror:     gnomon.Mirror{ID: x.Mirror(), Endpoint: x.Endpoint, Experiment: x.Name, Shadow: x.Shadow.Name},
+		Production: x.Production.Name, Answers: x.Settings.Answers, Judging: x.Settings.Judging,
+	}
+	judged, err := h.verdicts.Report(ctx, trial, verdict.Guards{Load: loadOf(x, numbers.Accounting)})
+	return comparison{
+		Name: x.Name, Endpoint: x.Endpoint, Status: x.Status, StatusReason: x.Reason, Outcome: x.Outcome,
+		SamplingPercent: x.SamplingPercent, SampledPercent: x.SampledPercent(), MaxRate: x.Settings.MaxRate, StartTime: x.Schedule.Start, EndTime: x.Schedule.End,
+		Warnings: x.Warnings, Verdict: judged.Verdict, Evidence: judged, Comparison: numbers,
+	}, err
+}
+
+// loadOf is how many requests an instance of the shadow has had for each of an instance of production; 0: unknown.
+func loadOf(x *gnomon.Experiment, a meter.Accounting) float64 {
+	copied := a.Buckets[gnomon.BucketPending]
+	for _, b := range []gnomon.Bucket{gnomon.BucketMirrored, gnomon.BucketShadowError, gnomon.BucketShadowTimeout, gnomon.BucketShadowUnreachable} {
+		copied += a.Buckets[b]
+	}
+	asked := a.Requests - a.Buckets[gnomon.BucketStopped]
+	if asked == 0 || x.Production.Count == 0 || x.Shadow.Count == 0 {
+		return 0
+	}
+	return float64(copied) / float64(x.Shadow.Count) / (float64(asked) / float64(x.Production.Count))
+}
+
+// compare answers with the comparison of the experiment in the request's path.
+func compare(find func(context.Context, string) (comparison, error), log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := find(r.Context(), r.PathValue("name"))
 		if err != nil {

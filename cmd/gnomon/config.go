@@ -45,8 +45,11 @@ type config struct {
 	Roles     map[string][]gnomon.Power         `yaml:"roles"`  // role name or ARN to its powers
 	StartLead duration                          `yaml:"start_lead"`
 	Retention struct{ Minutes, Hours duration } `yaml:"retention"`
-	Limits    limitsConfig                      `yaml:"limits"`
-	StopGrace duration                          `yaml:"stop_grace"` // between SIGTERM and SIGKILL of a model; 30s
+	Verdict   struct {
+		LeastTime duration `yaml:"least_time"` // from the first pair to the last, before which nothing is decided; 1m
+	} `yaml:"verdict"`
+	Limits    limitsConfig `yaml:"limits"`
+	StopGrace duration     `yaml:"stop_grace"` // between SIGTERM and SIGKILL of a model; 30s
 
 	path string // where it was read from; empty: nowhere
 }
@@ -91,6 +94,10 @@ type limitsConfig struct {
 	BreakerFaults int      `yaml:"breaker_faults"` // in a row; 20
 	BreakerPause  duration `yaml:"breaker_pause"`  // 1s
 
+	// Of comparing.
+	CompareMemory int64 `yaml:"compare_memory"` // bytes; 32 MiB
+	CompareAnswer int   `yaml:"compare_answer"` // bytes of each answer; 1 MiB
+
 	// Of capturing.
 	CaptureFlush    *duration `yaml:"capture_flush"`     // 200ms; 0s: every record at once
 	CaptureMemory   int64     `yaml:"capture_memory"`    // bytes; 64 MiB
@@ -118,6 +125,7 @@ func (l limitsConfig) check() error {
 		"body_budget": l.BodyBudget, "answer": int64(l.Answer), "in_flight": int64(l.InFlight), "shadow_body": int64(l.ShadowBody),
 		"shadow_answer": int64(l.ShadowAnswer), "mirror_queue": int64(l.MirrorQueue), "mirror_workers": int64(l.MirrorWorkers),
 		"mirror_memory": l.MirrorMemory, "breaker_faults": int64(l.BreakerFaults),
+		"compare_memory": l.CompareMemory, "compare_answer": int64(l.CompareAnswer),
 		"capture_memory": l.CaptureMemory, "capture_file_size": l.CaptureFileSize, "capture_spool": l.CaptureSpool,
 	} {
 		if n < 0 {
@@ -135,6 +143,7 @@ func (l limitsConfig) router() router.Options {
 		ShadowTimeout: time.Duration(l.ShadowTimeout), MaxShadowBody: l.ShadowBody, MaxShadowAnswer: l.ShadowAnswer,
 		MirrorQueue: l.MirrorQueue, MirrorWorkers: l.MirrorWorkers, MirrorMemory: l.MirrorMemory,
 		BreakerFaults: l.BreakerFaults, BreakerPause: time.Duration(l.BreakerPause), KeptMemory: l.CaptureMemory,
+		MaxCompared: l.CompareAnswer,
 	}
 }
 

@@ -18,7 +18,7 @@ func (h *house) handler(c *config, g *gate, operations sagemaker.Handler, metric
 	mux := http.NewServeMux()
 	api := g.signed(sagemaker.NewServer(operations, sagemaker.Options{Log: log}))
 	mux.Handle("/", api)
-	mux.Handle("GET /gnomon/v1/experiments/{name}/comparison", g.signed(compare(control.Experiments{Plane: h.plane}, h.meter, log)))
+	mux.Handle("GET /gnomon/v1/experiments/{name}/comparison", g.signed(compare(h.find, log)))
 	captures := captureReader{control.Experiments{Plane: h.plane}, h.objects, log, make(chan struct{}, 1)}
 	mux.Handle("GET /gnomon/v1/experiments/{name}/captures", g.signed(http.HandlerFunc(captures.events)))
 	mux.Handle("GET /gnomon/v1/experiments/{name}/captures/objects", g.signed(http.HandlerFunc(captures.objects)))

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"gnomon/meter"
+	"gnomon/verdict"
 )
 
 // A reportCommand asks a running server for the numbers of an experiment.
@@ -44,6 +45,9 @@ func writeReport(w io.Writer, body []byte, format string) error {
 		return fmt.Errorf("read the report: %w", err)
 	}
 	if err := seen.writeHead(w); err != nil {
+		return err
+	}
+	if err := verdict.WriteText(w, seen.Verdict, seen.Evidence); err != nil {
 		return err
 	}
 	return meter.WriteText(w, seen.Comparison)

@@ -31,6 +31,7 @@ import (
 	"gnomon/router"
 	"gnomon/sigv4"
 	"gnomon/store"
+	"gnomon/verdict"
 )
 
 // A serveCommand runs the server until it is told to end.
@@ -62,6 +63,7 @@ type house struct {
 	objects   *objects.Table
 	capture   *capture.Capture
 	meter     *meter.Meter
+	verdicts  *verdict.Verdicts
 	router    *router.Router
 	loops     *reactor.Group
 	host      *host.Host
@@ -142,8 +144,12 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if h.capture, err = capture.New(capturing); err != nil {
 		return h, err
 	}
+	h.verdicts = verdict.New(verdict.Options{
+		Store: h.traffic, Log: log, LeastTime: time.Duration(c.Verdict.LeastTime), Memory: c.Limits.CompareMemory,
+		Worse: func(of gnomon.Mirror) { h.plane.Experiments.Wake(string(of.Experiment)) },
+	})
 	h.meter = meter.New(meter.Options{
-		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours),
+		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours), Judge: h.verdicts,
 	}, h.traffic, log)
 	gate := newGate(c, keys)
 	if h.loops, err = reactor.NewGroup(cmp.Or(c.Limits.Loops, max(1, runtime.GOMAXPROCS(0)/2))); err != nil {
@@ -153,7 +159,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		log.Error("event loop: a handler panicked", "panic", v, "stack", string(stack))
 	})
 	routing := c.Limits.router()
-	routing.Partition, routing.Authorize, routing.Capturer = c.partition(), gate.runtime(), h.capture
+	routing.Partition, routing.Authorize, routing.Capturer, routing.Judge = c.partition(), gate.runtime(), h.capture, h.verdicts
 	h.router = router.New(routing, h.loops, h.meter, log)
 	driver, err := newDriver(c, h.objects, ring, log)
 	if err != nil {
@@ -162,7 +168,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
 	quotas, quota := c.quotas()
 	h.plane = &control.Plane{
-		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Volumes: volumes{driver, ring},
+		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Volumes: volumes{driver, ring}, Verdicts: h.verdicts,
 		Log:       log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
@@ -242,6 +248,7 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 		endings = append(endings, func() error { cancel(); return <-done })
 	}
 	start(h.meter.Run)
+	start(h.verdicts.Run)
 	start(h.capture.Run)
 	start(h.loops.Run)
 	start(h.router.Run)

@@ -48,6 +48,7 @@ var rules = []struct {
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
 	{"gnomon/compare", []string{"gnomon"}},
+	{"gnomon/verdict", []string{"gnomon", "gnomon/compare", "gnomon/internal/budget", "gnomon/stats"}},
 	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},

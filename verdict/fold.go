@@ -1,0 +1,253 @@
+package verdict
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"gnomon"
+	"gnomon/compare"
+	"gnomon/stats"
+)
+
+// level is the probability, for each of the three metrics and each of what may be found, of ever finding it wrongly.
+const level = 0.05 / 3
+
+// enough is the evidence for a finding: ln of an e-value.
+var enough = -math.Log(level)
+
+// A state is what all slots of a trial come to that were folded, in the order of time. It is kept as JSON; field names stay.
+type state struct {
+	First, Last int64 // slots with pairs
+	Pairs       int64
+	Clipped     int64
+	Failed      [2]int64 // requests in which the shadow only failed, and production only
+	Same        int64    // answers
+	Differ      int64
+	Missing     map[gnomon.Bucket]int64 `json:",omitempty"`
+	Uncompared  map[string]int64        `json:",omitempty"`
+	Kept        profile
+	Dropped     profile
+	Sample      sample
+
+	Latency metric // of ln(shadow ÷ production)
+	Errors  metric
+	Answers metric
+}
+
+// A sample counts requests since the share of them that is copied last changed.
+type sample struct {
+	Fraction float64
+	In, Out  int64
+}
+
+func newState() *state {
+	s := &state{First: -1}
+	for _, m := range []*metric{&s.Latency, &s.Errors, &s.Answers} {
+		m.Sequence = stats.NewSequence(1)
+	}
+	return s
+}
+
+// A metric is one of the three that a verdict is made of. Its values lie within [-1, 1]; more is worse.
+type metric struct {
+	Sequence *stats.Sequence
+
+	// What has been found, and when; nil: it has not. Worse is that the mean is above the margin, NoWorse that it is below,
+	// Better that it is below 0.
+	Worse, NoWorse, Better *finding
+
+	Course []point // how the interval came about; about ten points for each tenfold of values
+}
+
+// A finding is when the evidence for something was enough.
+type finding struct {
+	Slot   int64
+	Values int64
+}
+
+// A point is the interval after so many values.
+type point struct {
+	Slot               int64
+	Values             int64
+	Mean, Lower, Upper float64
+}
+
+// fold takes in what can be: slots in the order of time, up to the first in which something is still under way. The caller
+// holds Verdicts.mu.
+func (t *trial) fold(now time.Time, leastTime time.Duration) {
+	if t.known && t.state.Sample.Fraction != t.of.Fraction {
+		t.state.Sample = sample{Fraction: t.of.Fraction}
+	}
+	t.drain()
+	sealed, forced := indexOf(now.Add(-sealAfter)), indexOf(now.Add(-longestLeg))
+	for _, i := range slices.Sorted(maps.Keys(t.open)) {
+		s := t.open[i]
+		if i >= sealed || s.Open > 0 && i >= forced {
+			break
+		}
+		t.state.fold(i, s, t.of.Judging, leastTime)
+		delete(t.open, i)
+		t.folded.Store(i)
+	}
+}
+
+// fold takes in one slot.
+func (s *state) fold(index int64, x *slot, j gnomon.Judging, leastTime time.Duration) {
+	if x.Pairs == 0 {
+		return // all that began in it was discarded
+	}
+	if s.First < 0 {
+		s.First = index
+	}
+	s.Last = index
+	s.Pairs += x.Pairs
+	s.Sample.In += x.Pairs
+	s.Clipped += x.Clipped
+	s.Failed[0] += x.Failed[0]
+	s.Failed[1] += x.Failed[1]
+	s.Same += x.Same
+	s.Differ += x.Differ
+	s.Missing, s.Uncompared = added(s.Missing, x.Missing), added(s.Uncompared, x.Uncompared)
+	s.Kept.merge(&x.Kept)
+	s.Dropped.merge(&x.Dropped)
+	ripe := startOf(s.Last).Sub(startOf(s.First)) >= leastTime
+	for _, m := range s.metrics(j) {
+		m.fold(index, m.of(x), ripe, m.margin, m.missing)
+	}
+}
+
+// A judged is a metric with what it is judged by.
+type judged struct {
+	*metric
+	name    string
+	of      func(*slot) stats.Moments
+	margin  float64
+	missing int64 // values that there would be, had everything been copied and compared
+}
+
+// metrics returns the three, in the order they are shown.
+func (s *state) metrics(j gnomon.Judging) [3]judged {
+	missing := s.missing()
+	repeated := missing
+	if j.NoiseFloor > 0 {
+		repeated = int64(math.Ceil(float64(missing) * j.NoiseFloor))
+	}
+	return [3]judged{
+		{&s.Latency, "latency", func(x *slot) stats.Moments { return x.Latency }, math.Log1p(j.LatencyMargin), repeated},
+		{&s.Errors, "errors", func(x *slot) stats.Moments { return x.Errors }, j.ErrorMargin, missing},
+		{&s.Answers, "answers", func(x *slot) stats.Moments { return x.Answers }, j.AnswerMargin, repeated + sum(s.Uncompared)},
+	}
+}
+
+// missing is how many requests of the sample were not copied, although nobody asked for that.
+func (s *state) missing() int64 {
+	return sum(s.Missing) - s.Missing[gnomon.BucketRateCapped]
+}
+
+func sum[K comparable](m map[K]int64) int64 {
+	var n int64
+	for _, one := range m {
+		n += one
+	}
+	return n
+}
+
+// fold takes in the values of a slot and looks for findings, for as long as there are enough slots and time.
+func (m *metric) fold(index int64, values stats.Moments, ripe bool, margin float64, missing int64) {
+	if values.N == 0 {
+		return
+	}
+	if err := m.Sequence.Add(values); err != nil {
+		panic(err) // values are clipped
+	}
+	m.note(index)
+	if !ripe || m.Sequence.Slots() < leastSlots {
+		return
+	}
+	found := func(f **finding, evidence float64) {
+		if *f == nil && evidence >= enough {
+			*f = &finding{index, m.Sequence.N()}
+		}
+	}
+	found(&m.Worse, m.Sequence.LogEvidenceAbove(margin))
+	found(&m.NoWorse, m.evidenceBelow(margin, missing))
+	found(&m.Better, m.evidenceBelow(0, missing))
+}
+
+// evidenceBelow is the evidence that the mean is below a bound even if all that is missing were as bad as can be.
+func (m *metric) evidenceBelow(bound float64, missing int64) float64 {
+	n, gone := float64(m.Sequence.N()), float64(missing)
+	least := (bound*(n+gone) - gone*m.Sequence.Bound()) / n
+	if least <= -m.Sequence.Bound() {
+		return math.Inf(-1)
+	}
+	return m.Sequence.LogEvidenceBelow(least)
+}
+
+// note adds to the course, about ten points for each tenfold of values.
+func (m *metric) note(index int64) {
+	n := m.Sequence.N()
+	if len(m.Course) > 0 && float64(n) < 1.25*float64(m.Course[len(m.Course)-1].Values) {
+		return
+	}
+	m.Course = append(m.Course, m.point(index))
+}
+
+func (m *metric) point(index int64) point {
+	return point{index, m.Sequence.N(), m.Sequence.Mean(), m.Sequence.Lower(level), m.Sequence.Upper(level)}
+}
+
+// A saved is a trial as it is kept.
+type saved struct {
+	Version int
+	State   *state
+	Open    map[int64]*slot // that are not folded yet
+	Folded  int64
+	Summary *compare.Summary `json:",omitempty"`
+}
+
+const savedVersion = 1
+
+// encode returns the trial as it is kept. Requests that are under way in its open slots will not end in another process. The
+// caller holds Verdicts.mu.
+func (t *trial) encode() ([]byte, error) {
+	t.answers.mu.Lock()
+	defer t.answers.mu.Unlock()
+	return json.Marshal(saved{savedVersion, t.state, t.open, t.folded.Load(), t.answers.summary})
+}
+
+func decode(b []byte) (*saved, error) {
+	s := &saved{State: newState()}
+	if err := json.Unmarshal(b, s); err != nil {
+		return nil, err
+	}
+	if s.Version != savedVersion {
+		return nil, fmt.Errorf("version %d, want %d", s.Version, savedVersion)
+	}
+	for _, x := range s.Open {
+		if x == nil {
+			return nil, fmt.Errorf("an open slot is empty")
+		}
+		x.Open = 0
+	}
+	return s, nil
+}
+
+// resume goes on from what was saved. What was recorded meanwhile is in the stripes. The caller holds Verdicts.mu.
+func (t *trial) resume(s *saved) {
+	t.state = s.State
+	t.folded.Store(max(t.folded.Load(), s.Folded))
+	for i, x := range s.Open {
+		t.openSlot(i).merge(x)
+	}
+	t.answers.mu.Lock()
+	defer t.answers.mu.Unlock()
+	if s.Summary != nil {
+		s.Summary.Merge(t.answers.summary)
+		t.answers.summary = s.Summary
+	}
+}

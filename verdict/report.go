@@ -1,0 +1,272 @@
+package verdict
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"gnomon"
+	"gnomon/compare"
+)
+
+// A Verdict is what has been found of a shadow beside production.
+type Verdict string
+
+// The verdicts.
+const (
+	Better    Verdict = "better"     // it is better, whatever the margin
+	NoWorse   Verdict = "no_worse"   // it is not worse by the margin
+	Worse     Verdict = "worse"      // it is worse by more than the margin
+	Undecided Verdict = "undecided"  // nothing can be said yet
+	NotJudged Verdict = "not_judged" // nobody wants to know: answers that are not to be compared
+)
+
+// Judged are the verdicts on a shadow. Overall is worse if one of them is, and no worse only if all are.
+type Judged struct {
+	Overall Verdict `json:"overall"`
+	Latency Verdict `json:"latency"`
+	Errors  Verdict `json:"errors"`
+	Answers Verdict `json:"answers"`
+}
+
+// A Report is what is known of a trial. Everything but the verdicts is description.
+type Report struct {
+	Verdict  Judged           `json:"-"`
+	Why      []string         `json:"why"` // sentences
+	Warnings []string         `json:"warnings,omitempty"`
+	From     time.Time        `json:"from,omitzero"` // the first pair's begin, to 100 ms; zero: there is none
+	To       time.Time        `json:"to,omitzero"`   // the last one's
+	Pairs    int64            `json:"pairs"`         // requests of the sample that have ended, copied or not
+	Missing  map[string]int64 `json:"missing,omitempty"`
+	Latency  Metric           `json:"latency"`
+	Errors   ErrorMetric      `json:"errors"`
+	Answers  AnswerMetric     `json:"answers"`
+}
+
+// A Metric is one metric's verdict and what it rests on. Effects, bounds and margin are shares: of latency by how much the
+// shadow's is longer (0.05: 5 %), on the geometric mean; of the others of requests.
+type Metric struct {
+	Verdict    Verdict `json:"verdict"`
+	Values     int64   `json:"values"`
+	Missing    int64   `json:"missing,omitzero"` // values that could not be had
+	Margin     float64 `json:"margin"`
+	Effect     float64 `json:"effect"`
+	Lower      float64 `json:"lower"`      // with those of the others true at all times with a probability of 95 %
+	Upper      float64 `json:"upper"`      // likewise
+	Confidence float64 `json:"confidence"` // of each bound alone
+
+	// The evidence that the shadow is worse, no worse and not the same, as decimal logarithms of e-values. About 1.8 decides
+	// the first two; the third decides nothing.
+	WorseE   float64 `json:"log10_e_worse"`
+	NoWorseE float64 `json:"log10_e_no_worse"`
+	DifferE  float64 `json:"log10_e_differ"`
+
+	Decided       time.Time `json:"decided,omitzero"`       // when the data had it
+	DecidedAfter  int64     `json:"decided_after,omitzero"` // values
+	ValuesLeft    *int64    `json:"values_left,omitempty"`  // until it is decided if things go on as they are; nil: decided, or not to be foretold
+	SecondsLeft   *float64  `json:"seconds_left,omitempty"` // likewise
+	Course        []Point   `json:"course,omitempty"`
+	ClippedValues int64     `json:"clipped_values,omitzero"` // of latency: those that counted as e times as long or as short
+}
+
+// A Point is an interval as it was after so many values.
+type Point struct {
+	At     time.Time `json:"at"`
+	Values int64     `json:"values"`
+	Effect float64   `json:"effect"`
+	Lower  float64   `json:"lower"`
+	Upper  float64   `json:"upper"`
+}
+
+// An ErrorMetric is that of errors, with the requests in which one variant only failed.
+type ErrorMetric struct {
+	Metric
+	ShadowOnly     int64 `json:"shadow_only"`
+	ProductionOnly int64 `json:"production_only"`
+}
+
+// An AnswerMetric is that of answers, with what they differ in.
+type AnswerMetric struct {
+	Metric
+	Agree       int64            `json:"agree"`
+	Differ      int64            `json:"differ"`
+	Uncompared  map[string]int64 `json:"uncompared,omitempty"`
+	Differences *compare.Summary `json:"differences,omitempty"` // of answers that are not the same bytes
+}
+
+// Guards are what else bears on a verdict.
+type Guards struct {
+	// Load is how many requests an instance of the shadow has for each of an instance of production; 0: unknown. Of less than
+	// 0.8, the shadow's latency is not judged no worse: it has it easier.
+	Load float64
+	// Starved says why the shadow's latency means nothing; empty: it does.
+	Starved string
+}
+
+const leastLoad = 0.8
+
+// Report returns what is known of a trial up to this instant, over all restarts. The trial is needed for what it is judged by;
+// its Fraction is not.
+func (v *Verdicts) Report(ctx context.Context, of gnomon.Trial, g Guards) (Report, error) {
+	of.Judging = of.Judging.WithDefaults()
+	v.mu.Lock()
+	t := v.trial(of.ID)
+	loaded := t.state != nil
+	v.mu.Unlock()
+	if !loaded {
+		if err := v.Load(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !t.known {
+		t.known, t.of = true, of
+		t.of.Fraction = t.state.Sample.Fraction
+	}
+	t.fold(time.Now(), v.opts.LeastTime)
+	differences := new(compare.Summary)
+	t.answers.mu.Lock()
+	differences.Merge(t.answers.summary)
+	t.answers.mu.Unlock()
+	return t.state.report(of, g, differences), nil
+}
+
+// report says what the state comes to.
+func (s *state) report(of gnomon.Trial, g Guards, differences *compare.Summary) Report {
+	r := Report{Pairs: s.Pairs, Missing: make(map[string]int64)}
+	for b, n := range s.Missing {
+		r.Missing[string(b)] = n
+	}
+	if s.Pairs > 0 {
+		r.From, r.To = startOf(s.First), startOf(s.Last)
+	}
+	all := s.metrics(of.Judging)
+	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
+	for i, m := range all {
+		*shown[i] = s.show(m)
+		shown[i].Verdict, r.Why = m.verdict(), append(r.Why, "")
+	}
+	r.Errors.ShadowOnly, r.Errors.ProductionOnly = s.Failed[0], s.Failed[1]
+	r.Answers.Agree, r.Answers.Differ, r.Answers.Uncompared, r.Answers.Differences = s.Same, s.Differ, s.Uncompared, differences
+	r.Latency.ClippedValues = s.Clipped
+	if of.Answers.Kind == gnomon.AnswersOff {
+		r.Answers.Verdict = NotJudged
+	}
+	withheld := s.guard(&r, g)
+	for i, m := range all {
+		r.Why[i] = explain(m, shown[i], withheld[i])
+	}
+	r.Verdict = Judged{overall(&r), r.Latency.Verdict, r.Errors.Verdict, r.Answers.Verdict}
+	r.Warnings = s.warnings(g)
+	return r
+}
+
+// verdict is what has been found, before anything is withheld.
+func (m judged) verdict() Verdict {
+	switch {
+	case m.Worse != nil:
+		return Worse
+	case m.name != "answers" && m.Better != nil: // answers that agree more often than production with itself are no better
+		return Better
+	case m.NoWorse != nil || m.Better != nil:
+		return NoWorse
+	}
+	return Undecided
+}
+
+// good reports whether a verdict lets the shadow pass.
+func (v Verdict) good() bool { return v == Better || v == NoWorse }
+
+// guard withholds verdicts that the circumstances do not allow. It returns why, by metric.
+func (s *state) guard(r *Report, g Guards) (withheld [3]string) {
+	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
+	for i, m := range shown {
+		// The mean as it would be if all that is missing were as bad as can be.
+		worst := (m.mean(s, i)*float64(m.Values) + float64(m.Missing)) / float64(m.Values+m.Missing)
+		if m.Verdict.good() && m.Missing > 0 && worst >= s.bound(m, i) {
+			m.Verdict, withheld[i] = Undecided, fmt.Sprintf("%d requests are missing: had they been as bad as can be, it would be worse", m.Missing)
+		}
+	}
+	l := &r.Latency
+	switch {
+	case g.Starved != "":
+		l.Verdict, withheld[0] = Undecided, g.Starved
+	case l.Verdict.good() && g.Load > 0 && g.Load < leastLoad:
+		l.Verdict, withheld[0] = Undecided, fmt.Sprintf("an instance of the shadow had %.2g of the load of one of production's, and has it easier", g.Load)
+	case l.Verdict == Better && !r.Errors.Verdict.good():
+		l.Verdict = NoWorse // whoever fails is quick
+	}
+	return withheld
+}
+
+func (m *Metric) mean(s *state, i int) float64 {
+	return [3]*metric{&s.Latency, &s.Errors, &s.Answers}[i].Sequence.Mean()
+}
+
+func (s *state) bound(m *Metric, i int) float64 {
+	if i == 0 {
+		return math.Log1p(m.Margin)
+	}
+	return m.Margin
+}
+
+func overall(r *Report) Verdict {
+	verdicts := []Verdict{r.Latency.Verdict, r.Errors.Verdict, r.Answers.Verdict}
+	all := NoWorse
+	for _, v := range verdicts {
+		switch {
+		case v == Worse:
+			return Worse
+		case v == Undecided:
+			all = Undecided
+		case v == Better && all != Undecided:
+			all = Better
+		}
+	}
+	return all
+}
+
+// show returns a metric in the units in which it is told.
+func (s *state) show(m judged) Metric {
+	unit := func(x float64) float64 { return x }
+	if m.name == "latency" {
+		unit = math.Expm1
+	}
+	q := m.Sequence
+	shown := Metric{
+		Values: q.N(), Missing: m.missing, Margin: unit(m.margin), Effect: unit(q.Mean()), Lower: unit(q.Lower(level)), Upper: unit(q.Upper(level)),
+		Confidence: 1 - level,
+	}
+	if q.N() > 0 {
+		shown.WorseE, shown.DifferE = q.LogEvidenceAbove(m.margin)/math.Ln10, q.LogEvidenceDiffer()/math.Ln10
+		shown.NoWorseE = max(m.evidenceBelow(m.margin, m.missing), -1e6) / math.Ln10
+	}
+	course := m.Course
+	if q.N() > 0 && (len(course) == 0 || course[len(course)-1].Values != q.N()) {
+		course = append(course[:len(course):len(course)], m.point(s.Last))
+	}
+	for _, p := range course {
+		shown.Course = append(shown.Course, Point{startOf(p.Slot), p.Values, unit(p.Mean), unit(p.Lower), unit(p.Upper)})
+	}
+	for _, f := range []*finding{m.Worse, m.Better, m.NoWorse} {
+		if f != nil {
+			shown.Decided, shown.DecidedAfter = startOf(f.Slot), f.Values
+			return shown
+		}
+	}
+	s.foretell(m, &shown)
+	return shown
+}
+
+// foretell says how long it takes until the metric is decided, if things go on as they are.
+func (s *state) foretell(m judged, shown *Metric) {
+	left, ok := m.Sequence.PairsToDecide(m.margin, level)
+	lasted := startOf(s.Last).Sub(startOf(s.First)).Seconds()
+	if !ok || lasted <= 0 {
+		return
+	}
+	seconds := float64(left) / (float64(m.Sequence.N()) / lasted)
+	shown.ValuesLeft, shown.SecondsLeft = &left, &seconds
+}

@@ -1,0 +1,55 @@
+package verdict
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"gnomon/compare"
+)
+
+// said is how a verdict is written for people.
+var said = map[Verdict]string{
+	Better: "better", NoWorse: "no worse", Worse: "WORSE", Undecided: "undecided", NotJudged: "not judged",
+}
+
+// shownPaths is how many paths at which answers differ are written.
+const shownPaths = 8
+
+// WriteText writes the verdicts as text for a terminal, with what they rest on. The error is w's.
+func WriteText(w io.Writer, j Judged, r Report) error {
+	b := bufio.NewWriter(w)
+	fmt.Fprintf(b, "The shadow is %s.\n", strings.Replace(said[j.Overall], "undecided", "undecided yet", 1))
+	for _, why := range r.Why {
+		fmt.Fprintf(b, "  %s\n", why)
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(b, "  warning: %s\n", warning)
+	}
+	writePaths(b, r.Answers.Differences)
+	fmt.Fprintln(b)
+	return b.Flush()
+}
+
+func writePaths(w io.Writer, s *compare.Summary) {
+	if s == nil {
+		return
+	}
+	paths := s.Paths()
+	if len(paths) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "  Answers differ at")
+	for _, p := range paths[:min(len(paths), shownPaths)] {
+		fmt.Fprintf(w, "    %-30s %d answers", p.Path, p.Answers)
+		if len(p.Examples) > 0 {
+			e := p.Examples[0]
+			fmt.Fprintf(w, ", such as %s and %s", e.Production, e.Shadow)
+		}
+		fmt.Fprintln(w)
+	}
+	if n := len(paths) - shownPaths; n > 0 {
+		fmt.Fprintf(w, "    and %d more places\n", n)
+	}
+}
