@@ -21,7 +21,7 @@ demo: build
 test: check
 ifneq ($(shell command -v gcc),)
 	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 40m $(TESTFLAGS) ./...
-	$(GO) test -run 'Alloc' $(TESTFLAGS) ./router ./front ./http1 ./sigv4 ./meter
+	$(GO) test -run 'Alloc' $(TESTFLAGS) ./router ./front ./http1 ./sigv4 ./meter ./compare
 else
 	@echo "There is no C compiler (gcc): testing without the race detector."
 	$(GO) test -p 1 -timeout 40m $(TESTFLAGS) ./...

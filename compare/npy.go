@@ -116,27 +116,29 @@ func (h *header) parse() bool {
 	if !h.take('{') {
 		return false
 	}
-	seen := map[string]bool{}
+	const descr, order, shape = 1, 2, 4
+	seen := 0
 	for !h.take('}') {
 		key, ok := h.quoted()
-		if !ok || seen[string(key)] || !h.take(':') {
+		if !ok || !h.take(':') {
 			return false
 		}
-		seen[string(key)] = true
+		member := 0
 		switch string(key) {
 		case "descr":
-			descr, quoted := h.quoted()
-			ok = quoted && h.array.typed(descr)
+			var s []byte
+			s, ok = h.quoted()
+			member, ok = descr, ok && h.array.typed(s)
 		case "fortran_order":
+			member = order
 			h.array.fortran, ok = h.word("True", "False")
 		case "shape":
-			ok = h.shape()
-		default:
-			ok = false
+			member, ok = shape, h.shape()
 		}
-		if !ok {
+		if !ok || seen&member != 0 || member == 0 {
 			return false
 		}
+		seen |= member
 		if h.take(',') {
 			continue
 		}
@@ -145,7 +147,7 @@ func (h *header) parse() bool {
 		}
 	}
 	h.space()
-	return len(seen) == 3 && len(h.text) == 0
+	return seen == descr|order|shape && len(h.text) == 0
 }
 
 // shape reads (), (3,) or (1, 10).
