@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -80,6 +81,40 @@ func TestHodgesLehmann_AllDifferences(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// TestHodgesLehmann_IsTheTest: the interval begins where the test ceases to refute.
+func TestHodgesLehmann_IsTheTest(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := 5; n < 60; n++ {
+		x, y := make([]float64, n), make([]float64, 30)
+		for i := range x {
+			x[i] = r.NormFloat64() + 1
+		}
+		for i := range y {
+			y[i] = r.NormFloat64()
+		}
+		shift, err := HodgesLehmann(x, y, 0.05)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := func(d float64) float64 {
+			moved := slices.Clone(x)
+			for i := range moved {
+				moved[i] -= d
+			}
+			test, err := MannWhitney(moved, y)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return test.P
+		}
+		const bit = 1e-9
+		if p(shift.Low-bit) >= 0.05 || p(shift.Low+bit) < 0.05 || p(shift.High-bit) < 0.05 || p(shift.High+bit) >= 0.05 {
+			t.Errorf("%d values: %+v, p at its ends %g to %g and %g to %g", n, shift, p(shift.Low-bit), p(shift.Low+bit),
+				p(shift.High-bit), p(shift.High+bit))
+		}
+	}
 }
 
 func TestRanks_Refuse(t *testing.T) {

@@ -57,17 +57,16 @@ func (m Moments) check(bound float64) error {
 // at any time and as often as one likes, and is wrong, ever, with a probability of at most alpha on each side. It takes
 // the values in slots, sums over all that fell into a short stretch of time, in the order of time.
 //
-// It covers the running mean of what was to be expected of each value given those before it, so neither symmetry nor
-// equal distribution is assumed. The test of one m that was fixed before is exact as long as the values' expectations
-// given the past hold one by one (Fan, Grama, Liu, "Exponential inequalities for martingales with applications", 2015;
-// Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds via nonnegative supermartingales", 2020, and
-// "Time-uniform, nonparametric, nonasymptotic confidence sequences", 2021).
+// Exact is what it says, of an m that was fixed before, about the mean of what was to be expected of each value given those
+// before it. Neither symmetry nor equal distribution is assumed, and that mean may move (Fan, Grama, Liu, "Exponential
+// inequalities for martingales with applications", 2015; Howard, Ramdas, McAuliffe, Sekhon, "Time-uniform Chernoff bounds
+// via nonnegative supermartingales", 2020, and "Time-uniform, nonparametric, nonasymptotic confidence sequences", 2021).
 //
-// Neighbours in time resemble each other, which makes the mean less certain than the values' own spread tells. So the
-// variation is taken over runs of 1, 2, 4, 8, … slots too, and the largest counts: see [Sequence.Variation]. It sees
-// dependence that lasts for up to a sixteenth of the time so far, and none that lasts longer; whoever draws a verdict
-// also asks for a least time. Nor does it see a burst that has not come yet: that bad values come one by one, not by the
-// hundred, is taken for granted until the first such run is in.
+// Wanted is the mean in the long run, and neighbours in time that resemble each other make it less certain than single
+// values tell. So variation is taken over runs of 1, 2, 4, 8, … slots too, and the largest counts: see
+// [Sequence.Variation]. That sees dependence that lasts for up to a sixteenth of the time so far. It sees none that lasts
+// longer, so whoever draws a verdict also asks for a least time; and no burst that has not come yet: that bad values come
+// one by one, not by the hundred, is taken for granted until the first such run is in.
 //
 // Its state is a few numbers per doubling of slots, and does not depend on m. It keeps no extremes of its bounds: who
 // wants a verdict to last, latches it. A Sequence may be used from one goroutine at a time. The zero value takes no values
@@ -243,7 +242,8 @@ const (
 )
 
 // edge returns, of the m that are not refuted, the one furthest away in the direction of sign. The evidence may fall with
-// the distance from the mean, so it looks from the outside in: what it returns is refuted nowhere beyond.
+// the distance from the mean, so it looks from the outside in, at steps of the distance: all beyond what it returns is
+// refuted, but for a gap that would have to fit between two steps.
 func (s *Sequence) edge(alpha, sign float64) float64 {
 	end := sign * s.bound
 	if s.bound == 0 {

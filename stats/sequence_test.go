@@ -359,6 +359,13 @@ func TestSequence_PairsToDecide(t *testing.T) {
 	if _, ok = s.PairsToDecide(s.Mean(), 0.01); ok {
 		t.Error("the bound is to pass the mean itself")
 	}
+	s = NewSequence(1)
+	if err := s.Add(Moments{N: 1 << 54, SumSq: 1 << 54}); err != nil {
+		t.Fatal(err)
+	}
+	if more, ok := s.PairsToDecide(1e-12, 0.01); more != 0 || ok {
+		t.Errorf("after 2^54 values %d more are predicted, %v", more, ok)
+	}
 }
 
 func TestSequence_JSON(t *testing.T) {
