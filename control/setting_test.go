@@ -71,7 +71,9 @@ func TestSettings_OfARunningExperiment(t *testing.T) {
 		s.wantRefused(s.tag("x", "gnomon:sampling", "0.7"), moves)
 		s.wantRefused(s.untag("x", "gnomon:sampling"), moves)
 		s.wantRefused(s.sample(2), `"gnomon:sampling" with the value 0.5 does not fit SamplingPercentage 2`)
-		s.wantRefused(s.tag("x", "gnomon:auto-stop", "worse"), "The settings are")
+		s.wantRefused(s.tag("x", "gnomon:colour", "red"), "The settings are")
+		s.wantRefused(s.tag("x", "gnomon:error-margin", "1"), `The tag "gnomon:error-margin" of inference experiment "x" cannot be changed in status Running`)
+		s.must(s.tag("x", "gnomon:auto-stop", "on"))
 		s.must(s.tag("x", "gnomon:sampling", "0.5")) // as it is
 		s.must(s.sample(1))
 		s.wantMirror(0.005, 7)
@@ -132,4 +134,32 @@ func TestSettings_ARetainedShadowKeepsItsShareOnly(t *testing.T) {
 			t.Errorf("warnings %q", x.Warnings)
 		}
 	})
+}
+
+// TestAutoStop has a shadow found to be worse: without the tag nothing happens, and once it is set the experiment ends.
+func TestAutoStop(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			s.endpoint("e")
+			s.create(s.request("x", "e"))
+			s.settle()
+			x := s.wantExperiment("x", gnomon.Running)
+			if before {
+				s.must(s.tag("x", "gnomon:auto-stop", "on"))
+			}
+			s.verdicts.found.Store(x.Mirror(), "errors: it fails")
+			s.experiments.Plane.Experiments.Wake("x")
+			s.settle()
+			if !before {
+				s.wantExperiment("x", gnomon.Running)
+				s.must(s.tag("x", "gnomon:auto-stop", "on"))
+				s.settle()
+			}
+			x = s.wantExperiment("x", gnomon.Cancelled)
+			if x.Outcome != gnomon.Stopped || !strings.Contains(x.Reason, "errors: it fails") || !strings.Contains(x.Reason, "gnomon:auto-stop") {
+				t.Errorf("it ended as %s: %s", x.Outcome, x.Reason)
+			}
+		})
+	}
 }
