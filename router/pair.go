@@ -103,6 +103,7 @@ func (x *exchange) compared() bool {
 
 // settle tells of the pairs, now that both sides of all are done.
 func (x *exchange) settle() {
+	r := x.lane.router
 	for i := range x.pairs {
 		p := &x.pairs[i]
 		if p.bucket == gnomon.BucketStopped {
@@ -110,10 +111,10 @@ func (x *exchange) settle() {
 		} else {
 			pair := &x.lane.pair
 			*pair = gnomon.Pair{EventID: x.id, Bucket: p.bucket}
-			pair.Production = side(x.result, &x.keeper, x.outputType, p.answers && x.answered(x.result))
-			pair.Shadow = p.shadow.side(p.answers && p.bucket == gnomon.BucketMirrored)
+			pair.Production = r.side(x.result, &x.keeper, x.outputType, p.answers && x.answered(x.result))
+			pair.Shadow = r.side(p.shadow.leg, &p.shadow.keeper, p.shadow.contentType, p.answers && p.bucket == gnomon.BucketMirrored)
 			if pair.Repeated = p.repeated; p.repeated {
-				pair.Repeat = p.repeat.side(p.answers && good(p.repeat.leg))
+				pair.Repeat = r.side(p.repeat.leg, &p.repeat.keeper, p.repeat.contentType, p.answers && good(p.repeat.leg))
 			}
 			p.rec.End(p.begun, pair)
 			*pair = gnomon.Pair{}
@@ -126,19 +127,19 @@ func (x *exchange) settle() {
 }
 
 // side is one side of a pair; its answer only if it is to be compared.
-func side(l gnomon.Leg, k *keeper, contentType []byte, compared bool) gnomon.Side {
+func (r *Router) side(l gnomon.Leg, k *keeper, contentType []byte, compared bool) gnomon.Side {
 	s := gnomon.Side{Leg: l}
 	if !compared {
 		return s
 	}
-	if s.Answer = k.lost; s.Answer == gnomon.KeptAll {
+	switch s.Answer = k.lost; {
+	case s.Answer != gnomon.KeptAll:
+	case len(k.data) > r.opts.MaxCompared:
+		s.Answer = gnomon.TooLarge
+	default:
 		s.ContentType, s.Body = contentType, k.data
 	}
 	return s
-}
-
-func (h *half) side(compared bool) gnomon.Side {
-	return side(h.leg, &h.keeper, h.contentType, compared)
 }
 
 // repeats reports whether production is to be asked once more, so that it is known how it differs from itself. Sessions are left

@@ -105,7 +105,6 @@ func (s *state) fold(index int64, x *slot, j gnomon.Judging, leastTime time.Dura
 	}
 	s.Last = index
 	s.Pairs += x.Pairs
-	s.Sample.In += x.Pairs
 	s.Clipped += x.Clipped
 	s.Failed[0] += x.Failed[0]
 	s.Failed[1] += x.Failed[1]

@@ -153,8 +153,9 @@ const stripes = 16
 type stripe struct {
 	mu         sync.Mutex
 	slots      []indexed // in no order; a few, more while slow legs end
+	sampledIn  int64
 	sampledOut int64
-	_          [16]byte
+	_          [8]byte
 }
 
 type indexed struct {
@@ -210,6 +211,7 @@ func (r *recorder) Begin(at time.Time) int64 {
 	i := max(indexOf(at), r.trial.folded.Load()+1)
 	s := r.trial.stripe()
 	s.slot(i).Open++
+	s.sampledIn++
 	s.mu.Unlock()
 	return i
 }
@@ -276,8 +278,8 @@ func (t *trial) drain() {
 	for i := range t.stripes {
 		st := &t.stripes[i]
 		st.mu.Lock()
-		taken, out := st.slots, st.sampledOut
-		st.slots, st.sampledOut = nil, 0
+		taken, in, out := st.slots, st.sampledIn, st.sampledOut
+		st.slots, st.sampledIn, st.sampledOut = nil, 0, 0
 		st.mu.Unlock()
 		for _, x := range taken {
 			t.openSlot(x.index).merge(x.slot)
@@ -285,6 +287,7 @@ func (t *trial) drain() {
 			slots.Put(x.slot)
 		}
 		if len(taken) > 0 || out > 0 {
+			t.state.Sample.In += in
 			t.state.Sample.Out += out
 			t.version++
 			t.changed = true
