@@ -56,7 +56,15 @@ func (s *server) routes() http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer(w, invocation{Request: r, body: body, v: s.faults[name], stop: s.stopping})
+		in := invocation{Request: r, body: body, v: s.faults[name], stop: s.stopping}
+		switch {
+		case s.faults.chance("fail-one-in"):
+			status500(w, in)
+			return
+		case s.faults.chance("differ-one-in"):
+			in.body = []byte(`{"differs":true}`)
+		}
+		answer(w, in)
 	})
 	return mux
 }

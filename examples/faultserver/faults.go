@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,12 @@ import (
 type faults map[string]value
 
 func (f faults) has(name string) bool { _, ok := f[name]; return ok }
+
+// chance reports, once in so many times, at random, that a request is to be spoilt.
+func (f faults) chance(name string) bool {
+	v, ok := f[name]
+	return ok && v.count > 0 && rand.Int64N(v.count) == 0
+}
 
 // value is a fault's parameter; a fault uses at most one of the two.
 type value struct {
@@ -52,6 +59,8 @@ func kinds() map[string]kind {
 		"huge":      {answer: true, takes: takesSize, fallback: value{count: 256 << 20}},
 		"work":      {answer: true, takes: takesCount, fallback: value{count: 200}},
 
+		"fail-one-in":     {takes: takesCount, fallback: value{count: 200}},
+		"differ-one-in":   {takes: takesCount, fallback: value{count: 100}},
 		"refuse":          {takes: takesCount},
 		"never-healthy":   {},
 		"unhealthy-after": {takes: takesCount, fallback: value{count: 5}},

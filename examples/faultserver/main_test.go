@@ -301,6 +301,31 @@ func TestLogsRequests(t *testing.T) {
 	}
 }
 
+func TestOneIn_SpoilsSome(t *testing.T) {
+	for list, spoilt := range map[string]func(*httptest.ResponseRecorder) bool{
+		"fail-one-in=4":   func(w *httptest.ResponseRecorder) bool { return w.Code == 500 },
+		"differ-one-in=4": func(w *httptest.ResponseRecorder) bool { return w.Code == 200 && w.Body.String() != "hello" },
+	} {
+		f, err := parseFaults(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, n := &server{faults: f}, 0
+		for range 4000 {
+			w := httptest.NewRecorder()
+			s.routes().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/invocations", strings.NewReader("hello")))
+			if spoilt(w) {
+				n++
+			} else if w.Code != 200 || w.Body.String() != "hello" {
+				t.Fatalf("%s: %d %s", list, w.Code, w.Body)
+			}
+		}
+		if n < 800 || n > 1200 {
+			t.Errorf("%s spoils %d of 4000", list, n)
+		}
+	}
+}
+
 func TestEveryAnswerIsAKnownFault(t *testing.T) {
 	answers := (&server{}).answers()
 	for name, k := range kinds() {
