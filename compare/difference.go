@@ -52,8 +52,8 @@ type Gap struct {
 func (g *Gap) add(d float64) { g.merge(Gap{d, d}) }
 
 func (g *Gap) merge(o Gap) {
-	g.Max = math.Min(math.Max(g.Max, o.Max), math.MaxFloat64)
-	g.Sum = math.Min(g.Sum+o.Sum, math.MaxFloat64)
+	g.Max = min(max(g.Max, o.Max), math.MaxFloat64)
+	g.Sum = min(g.Sum+o.Sum, math.MaxFloat64)
 }
 
 // Bounds of what is shown of an answer, in bytes.
@@ -118,12 +118,28 @@ func (f *findings) add(kind DifferenceKind, production, shadow []byte) bool {
 
 // addNumbers is add for numbers that are d apart.
 func (f *findings) addNumbers(production, shadow []byte, d distance) bool {
-	if n := f.note(Value, production, shadow); n != nil && d.finite() {
+	if n := f.note(Value, production, shadow); n != nil {
+		n.apart(d)
+	}
+	return false
+}
+
+// again is addNumbers where there is such a difference at the path already. It reports false if there is none.
+func (f *findings) again(d distance) bool {
+	n := f.find(Value, f.place())
+	if n != nil {
+		n.Count++
+		n.apart(d)
+	}
+	return n != nil
+}
+
+func (n *Difference) apart(d distance) {
+	if d.finite() {
 		n.Numbers++
 		n.Absolute.add(d.absolute)
 		n.Relative.add(d.relative)
 	}
-	return false
 }
 
 // note counts a difference, and returns where, if it is kept.
@@ -131,15 +147,10 @@ func (f *findings) note(kind DifferenceKind, production, shadow []byte) *Differe
 	if f.quiet {
 		return nil
 	}
-	path := f.path
-	if len(path) > maxPath {
-		path = []byte(cut(string(path), maxPath))
-	}
-	for i := range f.list {
-		if d := &f.list[i]; d.Kind == kind && d.Path == string(path) {
-			d.Count++
-			return d
-		}
+	path := f.place()
+	if n := f.find(kind, path); n != nil {
+		n.Count++
+		return n
 	}
 	if len(f.list) == f.limit {
 		f.more++
@@ -147,6 +158,23 @@ func (f *findings) note(kind DifferenceKind, production, shadow []byte) *Differe
 	}
 	f.list = append(f.list, Difference{Path: string(path), Kind: kind, Count: 1, Production: shown(production), Shadow: shown(shadow)})
 	return &f.list[len(f.list)-1]
+}
+
+// place returns the path as it is kept.
+func (f *findings) place() []byte {
+	if len(f.path) > maxPath {
+		return []byte(cut(string(f.path), maxPath))
+	}
+	return f.path
+}
+
+func (f *findings) find(kind DifferenceKind, path []byte) *Difference {
+	for i := range f.list {
+		if n := &f.list[i]; n.Kind == kind && n.Path == string(path) {
+			return n
+		}
+	}
+	return nil
 }
 
 // shown is a value as it is shown: in one line, and not too long.

@@ -297,7 +297,7 @@ func (t tolerance) elements(a, b element) (ok bool, d distance) {
 	}
 	larger := math.Max(math.Abs(a.double), math.Abs(b.double))
 	d = apart(math.Abs(apartBy), larger)
-	return t.agree(d, larger), d
+	return t.agree(d.absolute, larger), d
 }
 
 // append appends the element that is stored at place n, as text.
@@ -408,8 +408,10 @@ func (p *pair) compareElement(x, y *array, n, m int) {
 	if ok || len(p.ignore) > 0 && p.ignoredAt(x, n) {
 		return
 	}
-	var a, b [64]byte
-	p.found.addNumbers(x.append(a[:0], n), y.append(b[:0], m), d)
+	if !p.found.again(d) { // the numbers are written out once only: there may be very many
+		var a, b [64]byte
+		p.found.addNumbers(x.append(a[:0], n), y.append(b[:0], m), d)
+	}
 }
 
 // ignoredAt reports whether settings leave out the element that is stored at place n.

@@ -89,6 +89,7 @@ func TestCompare_NPYThatIsNone(t *testing.T) {
 		"too many":     array("<f4", "(1,)", []float32{1, 2}),
 		"huge":         array("<f4", "(4611686018427387905, 4)", []float32{1}),
 		"overflow":     array("<f4", "(2147483648, 2147483648, 4)", []float32{1}),
+		"wraps":        array("<f4", "(1152921504606846977, 4)", []float32{1, 2, 3, 4}), // to 16 bytes, in 64 bits
 		"beyond":       array("<f4", "(99999999999999999999,)", []float32{1}),
 		"zero, huge":   array("<f4", "(4611686018427387904, 4611686018427387904, 0)", []float32{1}),
 		"negative":     array("<f4", "(-1,)", []float32{1}),

@@ -20,22 +20,24 @@ func (d distance) finite() bool { return d.absolute <= math.MaxFloat64 }
 
 var far = distance{math.Inf(1), math.Inf(1)}
 
-// agree reports whether numbers at that distance, the larger of which has that magnitude, agree.
-func (t tolerance) agree(d distance, larger float64) bool {
-	return d.finite() && (d.absolute <= t.absolute || d.absolute <= t.relative*larger)
+// agree reports whether numbers that are so far apart, the larger of which has that magnitude, agree.
+func (t tolerance) agree(absolute, larger float64) bool {
+	return absolute <= t.absolute || absolute <= t.relative*larger
 }
 
-// floats compares two floating-point numbers. NaN agrees with NaN.
+// floats compares two floating-point numbers. NaN agrees with NaN. The distance is that of numbers that do not agree.
 func (t tolerance) floats(a, b float64) (ok bool, d distance) {
 	if a == b || a != a && b != b {
 		return true, distance{}
 	}
-	larger := math.Max(math.Abs(a), math.Abs(b))
-	if !(larger <= math.MaxFloat64) {
+	absolute, larger := math.Abs(a-b), max(math.Abs(a), math.Abs(b))
+	switch {
+	case !(larger <= math.MaxFloat64): // one is NaN or infinite
 		return false, far
+	case t.agree(absolute, larger):
+		return true, distance{}
 	}
-	d = apart(math.Min(math.Abs(a-b), math.MaxFloat64), larger)
-	return t.agree(d, larger), d
+	return false, apart(min(absolute, math.MaxFloat64), larger)
 }
 
 func apart(absolute, larger float64) distance { return distance{absolute, absolute / larger} }
@@ -55,7 +57,7 @@ func (t tolerance) numbers(a, b []byte) (ok bool, d distance) {
 		return true, distance{}
 	}
 	d = wholeDistance(&x, &y, f)
-	return t.agree(d, math.Abs(f)), d
+	return d.finite() && t.agree(d.absolute, math.Abs(f)), d
 }
 
 // float returns the double that is nearest to a number, infinity if it is beyond all.

@@ -51,16 +51,22 @@ func normal(to, text []byte) []byte {
 	if !norm.NFC.IsNormal(text) {
 		text = norm.NFC.Bytes(text)
 	}
-	for len(text) > 0 {
-		n := bytes.IndexFunc(text, unicode.IsSpace)
-		if n < 0 {
-			n = len(text)
+	gap := false
+	for i := 0; i < len(text); {
+		r, n := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(text[i:])
 		}
-		if n > 0 && len(to) > 0 {
-			to = append(to, ' ')
+		switch {
+		case unicode.IsSpace(r):
+			gap = len(to) > 0
+			i += n
+			continue
+		case gap:
+			to, gap = append(to, ' '), false
 		}
-		to = append(to, text[:n]...)
-		text = bytes.TrimLeftFunc(text[n:], unicode.IsSpace)
+		to = append(to, text[i:i+n]...)
+		i += n
 	}
 	return to
 }
