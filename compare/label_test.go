@@ -33,6 +33,7 @@ func TestCompare_Labels(t *testing.T) {
 		{tags(label), js, `[{"label":"POSITIVE","score":0.9},{"label":"NEGATIVE","score":0.1}]`, `[{"label":"NEGATIVE","score":0.4},{"label":"POSITIVE","score":0.6}]`, "labels agrees"},
 		{tags(label), js, `[{"label":"POSITIVE","score":0.9}]`, `[{"label":"NEGATIVE","score":0.6}]`, "labels differs: /- value POSITIVE|NEGATIVE"},
 		{tags(label), js, `[{"label":"A","score":0.9},{"label":"B","score":0.8}]`, `[{"label":"A","score":0.9},{"label":"A","score":0.7}]`, "labels differs: /- value B|A"},
+		{tags(label), js, `[{"label":"A","score":0.9},{"label":"B","score":0.8}]`, `[{"label":"A","score":0.9},{"label":"C","score":0.7}]`, "labels differs: /- value B|C"},
 		{tags(label), js, `[{"label":"A","score":0.5},{"label":"B","score":0.5}]`, `[{"label":"A","score":0.5},{"label":"B","score":0.6}]`, "labels agrees"},
 		{tags(top2), js, `[[{"label":"A","score":0.5},{"label":"B","score":0.3},{"label":"C","score":0.2}]]`, `[[{"label":"C","score":0.6},{"label":"A","score":0.3},{"label":"B","score":0.1}]]`, "labels differs: /- value A, B|C, A"},
 		{tags(top2), js, `[{"label":"A","score":0.5},{"label":"B","score":0.3},{"label":"C","score":0.2}]`, `[[{"label":"B","score":0.5},{"label":"A","score":0.4},{"label":"D","score":0.1}]]`, "labels agrees"},
@@ -60,6 +61,7 @@ func TestCompare_Labels(t *testing.T) {
 		{tags(label), js, `[[0.5,0.5]]`, `[[0.4,0.6]]`, "labels agrees"},
 		{tags(label), js, `[[0.49,0.51]]`, `[[0.51,0.49]]`, "labels differs: /- value 1|0"},
 		{tags(label, "tolerance absolute=0.05"), js, `[[0.49,0.51]]`, `[[0.51,0.49]]`, "labels agrees"},
+		{tags(top2, "tolerance absolute=0.05"), js, `[[0.5,0.48,0.49]]`, `[[0.1,0.5,0.5]]`, "labels agrees"},
 		{tags(top2), js, `[[0.4,0.2,0.2,0.2]]`, `[[0.3,0.1,0.1,0.5]]`, "labels agrees"},
 		{tags(top2), js, `[[0.4,0.2,0.2,0.2]]`, `[[0.1,0.1,0.3,0.5]]`, "labels differs: /- value 0, 1|3, 2"},
 		{tags("answers top-5"), js, `[[0.4,0.6]]`, `[[0.6,0.4]]`, "labels agrees"}, // all there are
