@@ -24,6 +24,9 @@ func (w *walk) unordered(i, j int32, at place, n int) bool {
 	if ignored {
 		return true
 	}
+	if !w.spend(2 * n) { // before all that memory is used
+		return false
+	}
 	bottom := len(w.twins)
 	w.elements(&w.json[0], i, in)
 	w.elements(&w.json[1], j, in)
