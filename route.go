@@ -38,10 +38,10 @@ type MirrorRoute struct {
 	Experiment ExperimentName // empty: the shadow belongs to the endpoint's own config
 	Source     VariantName    // the production variant that is compared with
 	Shadow     VariantRoute
-	Fraction   float64   // 0..1 of the requests
-	Salt       string    // keys the sample: of two mirrors with one Salt, the larger sample contains the smaller
-	MaxRate    float64   // copies per second over all routers; 0: no cap
-	Answers    Answers   // how they are compared
+	Fraction   float64 // 0..1 of the requests
+	Salt       string  // keys the sample: of two mirrors with one Salt, the larger sample contains the smaller
+	MaxRate    float64 // copies per second over all routers; 0: no cap
+	Answers    Answers // how they are compared
 	Judging    Judging
 	Paused     bool      // counted as stopped instead of copied: the experiment is ending
 	Until      time.Time // copies end at this time by themselves; zero: no end

@@ -183,9 +183,13 @@ func (v Verdict) good() bool { return v == Better || v == NoWorse }
 func (s *state) guard(r *Report, g Guards) (withheld [3]string) {
 	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
 	for i, m := range shown {
+		if m.Missing == 0 || m.Verdict == Worse || m.Verdict == NotJudged {
+			continue
+		}
 		// The mean as it would be if all that is missing were as bad as can be.
-		worst := (m.mean(s, i)*float64(m.Values) + float64(m.Missing)) / float64(m.Values+m.Missing)
-		if m.Verdict.good() && m.Missing > 0 && worst >= s.bound(m, i) {
+		mean, bound := m.mean(s, i), s.bound(m, i)
+		worst := (mean*float64(m.Values) + float64(m.Missing)) / float64(m.Values+m.Missing)
+		if mean < bound && worst >= bound {
 			m.Verdict, withheld[i] = Undecided, fmt.Sprintf("%d requests are missing: had they been as bad as can be, it would be worse", m.Missing)
 		}
 	}
