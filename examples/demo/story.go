@@ -56,7 +56,7 @@ func story(ctx context.Context, o options, g *gnomon) error {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	say("Sending %d requests to the endpoint. Production answers all of them; every second one is copied to the shadow.", o.requests)
+	say("Sending %d requests to the endpoint, %d a second. Production answers all of them, and each is copied to the shadow.", o.requests, rate)
 	right, err := send(ctx, c.runtime, endpoint, o.requests)
 	if err != nil {
 		return fmt.Errorf("send requests: %w", err)
@@ -123,11 +123,12 @@ func (c client) begin(ctx context.Context) error {
 		Name: aws.String(experiment), Type: types.InferenceExperimentTypeShadowMode,
 		RoleArn: &c.role, EndpointName: aws.String(endpoint),
 		Description:   aws.String("Boosted trees in the shadow of the linear model"),
+		Tags:          []types.Tag{{Key: aws.String("gnomon:answers"), Value: aws.String("label")}}, // scores may differ, the digit may not
 		ModelVariants: []types.ModelVariantConfig{variant(production, "digits-linear"), variant(shadow, "digits-trees")},
 		ShadowModeConfig: &types.ShadowModeConfig{
 			SourceModelVariantName: aws.String(production),
 			ShadowModelVariants: []types.ShadowModelVariantConfig{{
-				ShadowModelVariantName: aws.String(shadow), SamplingPercentage: aws.Int32(50),
+				ShadowModelVariantName: aws.String(shadow), SamplingPercentage: aws.Int32(100),
 			}},
 		},
 	})
@@ -166,7 +167,7 @@ func (c client) until(ctx context.Context, want types.InferenceExperimentStatus)
 
 // promote makes the shadow the production variant and shows that it is.
 func (c client) promote(ctx context.Context) error {
-	say("Promoting the shadow. (Whether it should be is yours to judge: the trees are no better at naming digits.)")
+	say("Promoting the shadow all the same, to show how it is done. (Where the two differ, either may be right: Gnomon does not know the truth.)")
 	_, err := c.StopInferenceExperiment(ctx, &sagemaker.StopInferenceExperimentInput{
 		Name: aws.String(experiment), DesiredState: types.InferenceExperimentStopDesiredStateCompleted, Reason: aws.String("shown in the demo"),
 		ModelVariantActions: map[string]types.ModelVariantAction{production: types.ModelVariantActionRemove, shadow: types.ModelVariantActionPromote},

@@ -23,7 +23,7 @@ const senders = 4
 
 // rate is how many requests are begun in a second. It leaves a small machine time to spare: a shadow gets what
 // production and the demo itself do not need, and on a busy machine its latency would say nothing of the model.
-const rate = 500
+const rate = 100
 
 // send sends n requests, each with one held-out picture, and returns how many were answered with the right digit.
 func send(ctx context.Context, runtime *sagemakerruntime.Client, endpoint string, n int) (int, error) {
