@@ -88,6 +88,7 @@ func run(ctx context.Context, o options, scenarios []scenario, out io.Writer) (e
 		return err
 	}
 	printRows(out, rows)
+	printComparing(out, comparing(ctx, o.duration))
 	kept := printCeilings(out, judge(ceilings(), rows))
 	fmt.Fprintf(out, "\nLoad average at the end: %s.\n", testbed.LoadAverage())
 	if o.strict && !kept {

@@ -20,6 +20,7 @@ type scenario struct {
 	way      way
 	sampling int  // percent of the requests that are copied; nginx: 0, or 100 by its mirror
 	empty    bool // the shadow answers without a body
+	spaced   bool // the shadow answers the same in other bytes, which takes parsing
 	signed   bool // signatures are checked
 	captured bool // what both variants are asked and answer
 	variants int  // of production without an experiment; 0: one variant, and an experiment
@@ -110,6 +111,7 @@ func others() []scenario {
 		{way: gnomon, variants: 2},
 		{way: nginx, sampling: 100, empty: true},
 		{way: gnomon, sampling: 100, empty: true},
+		{way: gnomon, sampling: 100, spaced: true},
 	} {
 		rows = append(rows, reference(s).at(lowRate))
 	}
@@ -137,6 +139,9 @@ func (s scenario) String() string {
 	if s.captured {
 		words = append(words, "captured")
 	}
+	if s.spaced {
+		words = append(words, "answers are parsed to be compared")
+	}
 	if s.empty {
 		words = append(words, "shadow answers without a body")
 	}
@@ -152,7 +157,7 @@ func (s scenario) endpoint() string {
 	for _, is := range []struct {
 		so   bool
 		word string
-	}{{s.signed, "-signed"}, {s.empty, "-empty"}, {s.inBursts(), "-bursts"}, {s.captured, "-captured"}} {
+	}{{s.signed, "-signed"}, {s.empty, "-empty"}, {s.spaced, "-spaced"}, {s.inBursts(), "-bursts"}, {s.captured, "-captured"}} {
 		if is.so {
 			name += is.word
 		}

@@ -119,8 +119,11 @@ func (s *stage) endpoint(ctx context.Context, x scenario) (target, error) {
 		server = s.patient
 	}
 	image := testbed.StaticImage
-	if x.empty {
+	switch {
+	case x.empty:
 		image = testbed.EmptyImage
+	case x.spaced:
+		image = testbed.SpacedImage
 	}
 	name := x.endpoint()
 	t, ok := s.endpoints[name]

@@ -1,12 +1,13 @@
 // Command model is a model that costs next to nothing, for the benchmarks: the machine belongs to what is measured.
 //
-// It answers /ping and /invocations alike, as -answer says: "static" is 33 bytes of JSON, "empty" has no body, and
+// It answers /ping and /invocations alike, as -answer says: "static" is 33 bytes of JSON, "spaced" the same with spaces, so that
+// only who reads it finds it to be the same, "empty" has no body, and
 // "hash" is the SHA-256 of the request's body in hexadecimal digits, by which a caller knows that the answer is its own.
 // With -wait it takes its time first, by a timer.
 //
 // Usage:
 //
-//	model [-port N] [-answer static|empty|hash] [-wait 5ms]
+//	model [-port N] [-answer static|spaced|empty|hash] [-wait 5ms]
 //
 // It prints its address and serves until it is ended.
 package main
@@ -26,7 +27,10 @@ import (
 	"gnomon/bench/internal/wire"
 )
 
-const staticBody = `{"predictions":[0.1234567890123]}`
+const (
+	staticBody = `{"predictions":[0.1234567890123]}`
+	spacedBody = `{"predictions": [0.1234567890123]}`
+)
 
 // A model is how requests are answered.
 type model struct {
@@ -37,7 +41,7 @@ type model struct {
 
 func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 is any")
-	answer := flag.String("answer", "static", "static, empty or hash")
+	answer := flag.String("answer", "static", "static, spaced, empty or hash")
 	wait := flag.Duration("wait", 0, "how long each answer takes")
 	flag.Parse()
 	if err := run(*port, *answer, *wait); err != nil {
@@ -51,11 +55,13 @@ func run(port int, answer string, wait time.Duration) error {
 	switch answer {
 	case "static":
 		m.body = staticBody
+	case "spaced":
+		m.body = spacedBody
 	case "empty":
 	case "hash":
 		m.hash = true
 	default:
-		return fmt.Errorf("answer %q is none of static, empty and hash", answer)
+		return fmt.Errorf("answer %q is none of static, spaced, empty and hash", answer)
 	}
 	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 // The images that servers know.
 const (
 	StaticImage = "static:1" // bench/model
+	SpacedImage = "spaced:1" // the same, with spaces in the answer
 	EmptyImage  = "empty:1"  // the same, answering without a body
 	HashImage   = "hash:1"   // the same, answering with the SHA-256 of the body after WaitOfHash
 	FaultyImage = "faulty:1" // examples/faultserver; the environment variable FAULT says what is wrong
@@ -26,6 +27,7 @@ stop_grace: 2s
 limits: {shadow_timeout: %[5]v, mirror_queue: %[6]d}
 images:
   - {name: "static:1", command: [%[2]q, "-port", "{port}"]}
+  - {name: "spaced:1", command: [%[2]q, "-port", "{port}", "-answer", "spaced"]}
   - {name: "empty:1", command: [%[2]q, "-port", "{port}", "-answer", "empty"]}
   - {name: "hash:1", command: [%[2]q, "-port", "{port}", "-answer", "hash", "-wait", "%[4]v"]}
   - {name: "faulty:1", command: [%[3]q, "--host", "127.0.0.1", "--port", "{port}"]}
