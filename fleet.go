@@ -104,6 +104,21 @@ type Instance struct {
 	Restarts   int
 }
 
+// A Census is a look at the instances of one variant that are in service.
+type Census struct {
+	Series    Series // without mirrors
+	At        time.Time
+	InService int   // at least one
+	Used      []Use // by those of them that could be measured
+}
+
+// A Use is what one instance uses, in per cent.
+type Use struct {
+	CPU    float64 // of one processor, since the look before: of four that are busy it is 400
+	Memory float64 // of what the instance has
+	Disk   float64 // of the disk that it is on
+}
+
 // A FailureKind says at which step an instance failed.
 type FailureKind string
 

@@ -37,16 +37,20 @@ type Distribution struct {
 }
 
 // Add adds one duration. One below 0 counts as 0.
-func (d *Distribution) Add(t time.Duration) {
-	us := math.Max(0, float64(t)/float64(time.Microsecond))
+func (d *Distribution) Add(t time.Duration) { d.add(float64(t) / float64(time.Microsecond)) }
+
+// add adds one value. Those of a distribution are all of one unit, which is then the unit of all that it tells: µs, unless
+// whoever keeps it says otherwise.
+func (d *Distribution) add(v float64) {
+	v = math.Max(0, v)
 	if d.count == 0 {
-		d.min, d.max = us, us
+		d.min, d.max = v, v
 	}
 	d.count++
-	d.sum += us
-	d.min = math.Min(d.min, us)
-	d.max = math.Max(d.max, us)
-	d.store().Add(scale.Index(math.Max(floor, us)))
+	d.sum += v
+	d.min = math.Min(d.min, v)
+	d.max = math.Max(d.max, v)
+	d.store().Add(scale.Index(math.Max(floor, v)))
 }
 
 func (d *Distribution) store() *store.DenseStore {

@@ -71,6 +71,7 @@ func (m *Meter) drain(s *series) {
 	key, mirrors := s.open()
 	s.drain(func(c *cell) {
 		m.sheet(sheetKey{key, c.minute}).add(&c.Numbers)
+		m.active(key, c.minute, &c.Numbers)
 		m.total(key).Merge(&c.Numbers)
 		for _, mi := range mirrors {
 			mi.addTo(key.Variant, time.Unix(c.minute, 0).UTC(), time.Minute, &c.Numbers)

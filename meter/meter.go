@@ -65,6 +65,9 @@ type Meter struct {
 	sheets  map[sheetKey]*sheet
 	totals  map[variant]*Numbers
 	retired map[names]*tally // of mirrors no longer in memory, for Prometheus
+	actives map[variant]*Activity
+	// activesKnown: actives has what was in the store, too.
+	activesKnown bool
 
 	failing  bool      // owned by Run
 	sweepDue time.Time // owned by Run
@@ -91,6 +94,7 @@ func New(opts Options, store Store, log *slog.Logger) *Meter {
 		sheets:  make(map[sheetKey]*sheet),
 		totals:  make(map[variant]*Numbers),
 		retired: make(map[names]*tally),
+		actives: make(map[variant]*Activity),
 	}
 	for i, b := range gnomon.Buckets()[:endedBuckets] {
 		m.buckets[b] = i

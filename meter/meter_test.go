@@ -85,6 +85,31 @@ func passes(f Filter, r Row) bool {
 		(f.To.IsZero() || r.Start.Before(f.To))
 }
 
+func (s *memory) Activity(_ context.Context, since time.Time) ([]Activity, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return nil, s.err
+	}
+	found := make(map[variant]*Activity)
+	for _, r := range s.rows {
+		v := variant{r.Series.Endpoint, r.Series.Variant}
+		if found[v] == nil {
+			found[v] = &Activity{Endpoint: v.endpoint, Variant: v.name}
+		}
+		for i, had := range []bool{string(r.Counts) != "{}", len(r.Latency) > 0, len(r.Overhead) > 0, len(r.Streams) > 0, len(r.Usage) > 0} {
+			if t := times(found[v])[i]; had && !r.Start.Before(since) {
+				*t = later(*t, r.Start)
+			}
+		}
+	}
+	var all []Activity
+	for _, a := range found {
+		all = append(all, *a)
+	}
+	return all, nil
+}
+
 func (s *memory) Accounts(_ context.Context, id gnomon.MirrorID) ([]Account, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -79,12 +79,13 @@ func (c *Counts) merge(o *Counts) {
 	c.MidStreamErrors += o.MidStreamErrors
 }
 
-// Numbers are what is kept of many legs.
+// Numbers are what is kept of many legs, and of the instances that answered them.
 type Numbers struct {
 	Counts
 	Latency  Distribution // AWS's ModelLatency: of the legs that were answered, and the deadlines of those that timed out
 	Overhead Distribution // AWS's OverheadLatency: of the legs that were a caller's request
 	Streams  Streams
+	Usage    Usage
 }
 
 func (n *Numbers) add(l *gnomon.Leg) {
@@ -104,6 +105,7 @@ func (n *Numbers) Merge(o *Numbers) {
 	n.Latency.Merge(&o.Latency)
 	n.Overhead.Merge(&o.Overhead)
 	n.Streams.merge(&o.Streams)
+	n.Usage.merge(&o.Usage)
 }
 
 func (n *Numbers) reset() {
@@ -111,7 +113,11 @@ func (n *Numbers) reset() {
 	n.Latency.reset()
 	n.Overhead.reset()
 	n.Streams.reset()
+	n.Usage.reset()
 }
+
+// noLegs are the counts of a row that is about instances only: a store can tell.
+const noLegs = "{}"
 
 // row returns the numbers as a row of a store.
 func (n *Numbers) row(s gnomon.Series, start time.Time, span time.Duration, writer string) Row {
@@ -119,10 +125,13 @@ func (n *Numbers) row(s gnomon.Series, start time.Time, span time.Duration, writ
 	if err != nil {
 		panic(err) // whole numbers always marshal
 	}
+	if n.Counts == (Counts{}) {
+		counts = []byte(noLegs)
+	}
 	return Row{
 		Series: s, Start: start, Span: span, Writer: writer,
 		Counts: counts, Latency: n.Latency.encode(nil), Overhead: n.Overhead.encode(nil),
-		Streams: n.Streams.encode(),
+		Streams: n.Streams.encode(), Usage: n.Usage.encode(),
 	}
 }
 
@@ -138,6 +147,9 @@ func decodeRow(r Row) (*Numbers, error) {
 	}
 	if err == nil {
 		n.Streams, err = decodeStreams(r.Streams)
+	}
+	if err == nil {
+		n.Usage, err = decodeUsage(r.Usage)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("numbers of %s, variant %s, at %s: %w", r.Series.Endpoint, r.Series.Variant, r.Start, err)

@@ -118,8 +118,8 @@ type Minute struct {
 }
 
 // Minutes calls fn with the numbers of one variant from from (inclusive) to to (exclusive; zero: up to now), by rising
-// Start, until fn returns an error, which it returns. Minutes without a leg are left out. It includes what is not saved yet. Minutes
-// older than [Options.KeepMinutes] come as hours. fn must not call the Meter.
+// Start, until fn returns an error, which it returns. Minutes without a leg or a look at instances are left out. It includes what
+// is not saved yet. Minutes older than [Options.KeepMinutes] come as hours. fn must not call the Meter.
 func (m *Meter) Minutes(ctx context.Context, e gnomon.EndpointName, v gnomon.VariantName, from, to time.Time, fn func(Minute) error) error {
 	f := Filter{Endpoint: e, Variant: v, From: from, To: to}
 	held := m.held(f)

@@ -19,9 +19,12 @@ type Store interface {
 
 	// Accounts returns the accounts of one mirror, in no order.
 	Accounts(ctx context.Context, id gnomon.MirrorID) ([]Account, error)
+
+	// Activity returns of each variant with rows from since on when it last had which numbers.
+	Activity(ctx context.Context, since time.Time) ([]Activity, error)
 }
 
-// Row, Account and Filter are aliases of types without a name: a store can offer them without importing this package.
+// Row, Account, Activity and Filter are aliases of types without a name: a store can offer them without importing this package.
 type (
 	// A Row is what one writer counted for one series in one span of time. Its key is Series, Start, Span and Writer.
 	Row = struct {
@@ -33,6 +36,7 @@ type (
 		Latency  []byte        // [Distribution], encoded
 		Overhead []byte        // likewise
 		Streams  []byte        // [Streams], encoded; empty: none
+		Usage    []byte        // [Usage], encoded; empty: none
 	}
 
 	// An Account is what one writer counted for a mirror. Its key is Mirror and Writer. Requests in none of the
@@ -43,6 +47,17 @@ type (
 		Requests int64
 		Ended    map[gnomon.Bucket]int64
 		Final    bool // the mirror's accounting is closed, with this and all other accounts of it
+	}
+
+	// An Activity says when a variant last had numbers of each kind: the start of the minute or hour, zero if it had none.
+	Activity = struct {
+		Endpoint gnomon.EndpointName
+		Variant  gnomon.VariantName
+		Legs     time.Time
+		Latency  time.Time
+		Overhead time.Time
+		Streams  time.Time
+		Usage    time.Time
 	}
 
 	// A Filter says which rows are wanted: a field with its zero value lets everything pass.

@@ -48,18 +48,13 @@ func (s *Streams) reset() {
 	}
 }
 
-// encode appends each distribution behind its length. Without a stream that is nothing.
+// encode returns nothing without a stream.
 func (s *Streams) encode() []byte {
 	if s.FirstChunkModel.Count() == 0 {
 		return nil
 	}
-	var b []byte
-	for _, d := range s.all() {
-		one := d.encode(nil)
-		b = binary.AppendUvarint(b, uint64(len(one)))
-		b = append(b, one...)
-	}
-	return b
+	all := s.all()
+	return encodeAll(nil, all[:])
 }
 
 // decodeStreams is the inverse of encode.
@@ -68,21 +63,40 @@ func decodeStreams(b []byte) (Streams, error) {
 	if len(b) == 0 {
 		return s, nil
 	}
-	for _, d := range s.all() {
+	all := s.all()
+	if err := decodeAll(b, all[:]); err != nil {
+		return Streams{}, fmt.Errorf("streams: %w", err)
+	}
+	return s, nil
+}
+
+// encodeAll appends each distribution behind its length.
+func encodeAll(b []byte, all []*Distribution) []byte {
+	for _, d := range all {
+		one := d.encode(nil)
+		b = binary.AppendUvarint(b, uint64(len(one)))
+		b = append(b, one...)
+	}
+	return b
+}
+
+// decodeAll is the inverse of encodeAll.
+func decodeAll(b []byte, all []*Distribution) error {
+	for _, d := range all {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
-			return Streams{}, fmt.Errorf("%w: streams cut off", errDamaged)
+			return fmt.Errorf("%w: cut off", errDamaged)
 		}
 		var err error
 		if *d, err = decodeDistribution(b[n : n+int(size)]); err != nil {
-			return Streams{}, err
+			return err
 		}
 		b = b[n+int(size):]
 	}
 	if len(b) > 0 {
-		return Streams{}, fmt.Errorf("%w: %d bytes behind the streams", errDamaged, len(b))
+		return fmt.Errorf("%w: %d bytes behind it", errDamaged, len(b))
 	}
-	return s, nil
+	return nil
 }
 
 // A StreamReport sums up a variant's streamed answers.

@@ -50,6 +50,16 @@ type (
 		Latency  []byte
 		Overhead []byte
 		Streams  []byte
+		Usage    []byte
+	}
+	trafficActivity = struct {
+		Endpoint gnomon.EndpointName
+		Variant  gnomon.VariantName
+		Legs     time.Time
+		Latency  time.Time
+		Overhead time.Time
+		Streams  time.Time
+		Usage    time.Time
 	}
 	trafficAccount = struct {
 		Mirror   gnomon.MirrorID
@@ -70,10 +80,11 @@ type (
 
 const (
 	putRow = `
-INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (endpoint, variant, start_at, span, mirrors, endpoint_id, writer)
-DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead, streams = excluded.streams`
+DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead, streams = excluded.streams,
+    usage = excluded.usage`
 
 	removeRow = `
 DELETE FROM traffic
@@ -89,8 +100,15 @@ DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excl
 
 	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
 
+	// Spans are named, so that the index by age serves.
+	selectActivity = `
+SELECT endpoint, variant, MAX(CASE WHEN counts <> '{}' THEN start_at END), MAX(CASE WHEN length(latency) > 0 THEN start_at END),
+    MAX(CASE WHEN length(overhead) > 0 THEN start_at END), MAX(CASE WHEN length(streams) > 0 THEN start_at END),
+    MAX(CASE WHEN length(usage) > 0 THEN start_at END)
+FROM traffic WHERE span IN (60, 3600) AND start_at >= $1 GROUP BY endpoint, variant`
+
 	selectRows = `
-SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams FROM traffic`
+SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage FROM traffic`
 )
 
 // Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
@@ -117,7 +135,7 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 		}
 	}
 	for _, r := range put {
-		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams))
+		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Usage))
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
 		}
@@ -184,7 +202,7 @@ func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow)
 		var start, span int64
 		s := &r.Series
 		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirrors, &start, &span, &r.Writer,
-			&r.Counts, &r.Latency, &r.Overhead, &r.Streams)
+			&r.Counts, &r.Latency, &r.Overhead, &r.Streams, &r.Usage)
 		if err != nil {
 			return fmt.Errorf("read traffic: %w", err)
 		}
@@ -246,6 +264,33 @@ func (t *Traffic) Accounts(ctx context.Context, id gnomon.MirrorID) ([]trafficAc
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	return all, nil
+}
+
+// Activity returns of each variant with rows from since on when it last had which numbers.
+func (t *Traffic) Activity(ctx context.Context, since time.Time) ([]trafficActivity, error) {
+	rows, err := t.db.QueryContext(ctx, selectActivity, since.Unix())
+	if err != nil {
+		return nil, fmt.Errorf("read activity: %w", err)
+	}
+	defer rows.Close()
+	var all []trafficActivity
+	for rows.Next() {
+		var a trafficActivity
+		var at [5]sql.NullInt64
+		if err := rows.Scan(&a.Endpoint, &a.Variant, &at[0], &at[1], &at[2], &at[3], &at[4]); err != nil {
+			return nil, fmt.Errorf("read activity: %w", err)
+		}
+		for i, to := range []*time.Time{&a.Legs, &a.Latency, &a.Overhead, &a.Streams, &a.Usage} {
+			if at[i].Valid {
+				*to = time.Unix(at[i].Int64, 0).UTC()
+			}
+		}
+		all = append(all, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read activity: %w", err)
 	}
 	return all, nil
 }

@@ -66,7 +66,7 @@ func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 	if err := s.Save(t.Context(), []meter.Row{a, b}, nil, []meter.Account{account}); err != nil {
 		t.Fatal(err)
 	}
-	b.Counts, b.Latency, b.Overhead = []byte("B"), nil, []byte{7}
+	b.Counts, b.Latency, b.Overhead, b.Usage = []byte("B"), nil, []byte{7}, []byte{8}
 	account.Requests, account.Final = 4, false
 	if err := s.Save(t.Context(), []meter.Row{b}, []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, []meter.Account{account}); err != nil {
 		t.Fatal(err)
@@ -251,5 +251,36 @@ func BenchmarkTraffic_Save(b *testing.B) {
 		if err := s.Save(b.Context(), rows, nil, accounts); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestTraffic_TellsWhatWasActive(t *testing.T) {
+	s := openTraffic(t, filepath.Join(t.TempDir(), "traffic.db"))
+	a, b := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "a"}, gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "b"}
+	row := func(s gnomon.Series, n int64, counts string, latency, streams, usage []byte) meter.Row {
+		return meter.Row{
+			Series: s, Start: time.Unix(60*n, 0), Span: time.Minute, Writer: "w",
+			Counts: []byte(counts), Latency: latency, Streams: streams, Usage: usage,
+		}
+	}
+	some := []byte{1}
+	err := s.Save(t.Context(), []meter.Row{
+		row(a, 1, `{"invocations":1}`, some, some, nil), row(a, 2, `{"invocations":1}`, some, nil, nil), row(a, 3, "{}", nil, nil, some),
+		row(b, 2, `{"invocations":1}`, nil, nil, nil), row(gnomon.Series{Endpoint: "old", Variant: "a"}, 0, `{"invocations":1}`, some, nil, nil),
+	}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Activity(t.Context(), time.Unix(60, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(n int64) time.Time { return time.Unix(60*n, 0).UTC() }
+	want := []meter.Activity{
+		{Endpoint: "e", Variant: "a", Legs: at(2), Latency: at(2), Streams: at(1), Usage: at(3)},
+		{Endpoint: "e", Variant: "b", Legs: at(2)},
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
