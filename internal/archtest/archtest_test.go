@@ -32,6 +32,7 @@ var rules = []struct {
 	// Leaf tools know nothing of the house.
 	{"gnomon/sagemaker/...", []string{"gnomon/sagemaker/internal/schema"}},
 	{"gnomon/sigv4", nil},
+	{"gnomon/cloudwatch", nil},
 	{"gnomon/objects", nil},
 	{"gnomon/keys", nil},
 	{"gnomon/replay", nil},
@@ -46,6 +47,7 @@ var rules = []struct {
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
+	{"gnomon/metrics", []string{"gnomon", "gnomon/cloudwatch"}},
 	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
@@ -68,6 +70,7 @@ var external = map[string][]string{
 	"gnomon/keys":         {"github.com/google/uuid", "gocloud.dev", "golang.org/x/sys"},
 	"gnomon/capture":      {"github.com/google/uuid"},
 	"gnomon/sagemaker":    {"github.com/google/uuid"},
+	"gnomon/cloudwatch":   {"github.com/fxamacker/cbor/v2"},
 	"gnomon/reactor":      {"golang.org/x/sys"},
 	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
