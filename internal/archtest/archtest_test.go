@@ -47,12 +47,12 @@ var rules = []struct {
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
-	{"gnomon/metrics", []string{"gnomon", "gnomon/cloudwatch"}},
 	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
 	// A face may know the room whose face it is.
 	{"gnomon/api", []string{"gnomon", "gnomon/control", "gnomon/sagemaker"}},
+	{"gnomon/metrics", []string{"gnomon", "gnomon/cloudwatch", "gnomon/meter"}},
 
 	// What is put together from all of it.
 	{"gnomon/cmd/...", []string{"gnomon/..."}},
