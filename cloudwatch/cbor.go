@@ -36,23 +36,27 @@ var (
 
 func (rpc) contentType() string { return "application/cbor" }
 
-func (p rpc) request(r *http.Request, body []byte) (string, any, error) {
+func (p rpc) request(r *http.Request, body []byte) (string, func() (any, error), error) {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/service/"+shapePrefix+"/operation/")
 	if !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" {
 		return "", nil, &Error{Code: codeUnknownOperation, Status: http.StatusNotFound,
 			Message: "The requested operation is not recognized by the service: it must be POST /service/" + shapePrefix + "/operation/… with Smithy-Protocol: rpc-v2-cbor"}
 	}
-	if len(body) == 0 { // an operation without members may leave it out
-		return rest, map[string]any{}, nil
-	}
-	if !hasMedia(r, p.contentType()) {
+	if len(body) > 0 && !hasMedia(r, p.contentType()) {
 		return "", nil, malformed("The content type must be %s", p.contentType())
+	}
+	return rest, func() (any, error) { return parseCBOR(body) }, nil
+}
+
+func parseCBOR(body []byte) (any, error) {
+	if len(body) == 0 { // an input without members may be left out
+		return map[string]any{}, nil
 	}
 	var tree any
 	if err := fromCBOR.Unmarshal(body, &tree); err != nil {
-		return "", nil, malformed("The body is no CBOR that is taken: %s", clip(err.Error()))
+		return nil, malformed("The body is no CBOR that is taken: %s", clip(err.Error()))
 	}
-	return rest, inUTC(tree), nil
+	return inUTC(tree), nil
 }
 
 // noTime stands for a time that not every protocol can write. No member takes it.

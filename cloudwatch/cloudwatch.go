@@ -97,9 +97,9 @@ func hasMedia(r *http.Request, want string) bool {
 
 // A protocol is one way to write down requests and answers.
 type protocol interface {
-	// request returns the operation's name and its input as a tree: nil, bool, string, int64, float64, time.Time,
-	// []any and map[string]any. One of a form is a [form].
-	request(r *http.Request, body []byte) (operation string, input any, err error)
+	// request returns the operation's name, and what reads its input as a tree: nil, bool, string, int64, float64,
+	// time.Time, []any and map[string]any. One of a form is a [form].
+	request(r *http.Request, body []byte) (operation string, input func() (any, error), err error)
 	contentType() string
 	answer(operation, requestID string, output any) ([]byte, error)
 	failure(e *Error, requestID string) ([]byte, error)
@@ -130,7 +130,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) ([]b
 	if err != nil {
 		return nil, malformed("The request body could not be read to its end")
 	}
-	operation, input, err := p.request(r, body)
+	operation, read, err := p.request(r, body)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) ([]b
 	if !ok {
 		return nil, &Error{Code: codeUnknownOperation, Message: fmt.Sprintf("Could not find operation %s for version %s; served are %s",
 			clip(operation), apiVersion, strings.Join(slices.Sorted(maps.Keys(s.calls)), ", "))}
+	}
+	input, err := read()
+	if err != nil {
+		return nil, err
 	}
 	out, err := run(r.Context(), input)
 	if err != nil {

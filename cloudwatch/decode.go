@@ -328,13 +328,13 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// unixTime returns the time so many seconds after 1970.
+// unixTime returns the time so many seconds after 1970, to the millisecond.
 func unixTime(seconds float64) (time.Time, bool) {
 	if !(seconds >= float64(firstTime.Unix()) && seconds <= float64(lastTime.Unix())) {
 		return time.Time{}, false
 	}
 	whole, part := math.Modf(seconds)
-	return bounded(time.Unix(int64(whole), int64(math.Round(part*1e6))*1e3)) // a float64 has no more than microseconds today
+	return bounded(time.Unix(int64(whole), int64(math.Round(part*1e3))*1e6)) // times have milliseconds at most
 }
 
 func bounded(t time.Time) (time.Time, bool) {

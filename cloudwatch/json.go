@@ -20,24 +20,28 @@ const maxDepth = 32
 
 func (awsJSON) contentType() string { return "application/x-amz-json-1.0" }
 
-func (p awsJSON) request(r *http.Request, body []byte) (string, any, error) {
+func (p awsJSON) request(r *http.Request, body []byte) (string, func() (any, error), error) {
 	operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), shapePrefix+".")
 	if !ok || !hasMedia(r, p.contentType()) {
 		return "", nil, &Error{Code: codeUnknownOperation, Message: "The requested operation is not recognized by the service: the content type must be " + p.contentType()}
 	}
+	return operation, func() (any, error) { return parseJSON(body) }, nil
+}
+
+func parseJSON(body []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	tree, err := readJSON(d, 0)
 	if err == nil {
 		if _, err = d.Token(); errors.Is(err, io.EOF) {
-			return operation, tree, nil
+			return tree, nil
 		}
 		err = errors.New("there is something behind the input")
 	}
 	if e, ok := errors.AsType[*Error](err); ok {
-		return "", nil, e
+		return nil, e
 	}
-	return "", nil, malformed("The body is no JSON: %s", clip(err.Error()))
+	return nil, malformed("The body is no JSON: %s", clip(err.Error()))
 }
 
 // readJSON reads one value. Unlike encoding/json it refuses members that are there twice, since two readers could take

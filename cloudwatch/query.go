@@ -28,7 +28,7 @@ const (
 
 func (query) contentType() string { return "text/xml" }
 
-func (query) request(_ *http.Request, body []byte) (string, any, error) {
+func (query) request(_ *http.Request, body []byte) (string, func() (any, error), error) {
 	if n := bytes.Count(body, []byte("&")); n >= maxParameters {
 		return "", nil, malformed("The request has %d parameters; at most %d are taken", n+1, maxParameters)
 	}
@@ -55,7 +55,7 @@ func (query) request(_ *http.Request, body []byte) (string, any, error) {
 	if !ok {
 		return "", nil, &Error{Code: codeUnknownOperation, Message: "The parameter Action is required."}
 	}
-	return action, form(tree), nil
+	return action, func() (any, error) { return form(tree), nil }, nil
 }
 
 // plant puts a value at the place in the tree that its name says, such as Dimensions.member.1.Name.
