@@ -37,7 +37,7 @@ func (m *Metrics) GetMetricData(ctx context.Context, in *cloudwatch.GetMetricDat
 	if err != nil {
 		return nil, err
 	}
-	done, err := m.read(ctx)
+	done, err := m.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +49,11 @@ func (m *Metrics) GetMetricData(ctx context.Context, in *cloudwatch.GetMetricDat
 			out.NextToken = writeToken(p.place)
 			break
 		}
-		q := questions[p.place.Query]
-		result, more, err := m.ask(ctx, q, &p)
+		result, more, err := m.ask(ctx, questions, &p)
 		if err != nil {
 			return nil, err
 		}
-		if q.returned {
+		if questions[p.place.Query].returned {
 			out.MetricDataResults = append(out.MetricDataResults, result)
 		}
 		if more {
@@ -71,10 +70,11 @@ type page struct {
 	place      place
 	left       int // points
 	descending bool
+	ahead      map[int][]point // of questions that were answered on the way, by their places
 }
 
 func pageOf(in *cloudwatch.GetMetricDataInput) (page, error) {
-	p := page{left: mostPagePoints, descending: in.ScanBy != cloudwatch.Ascending}
+	p := page{left: mostPagePoints, descending: in.ScanBy != cloudwatch.Ascending, ahead: make(map[int][]point)}
 	if n := in.MaxDatapoints; n != nil {
 		if *n < 1 || *n > mostPagePoints {
 			return page{}, cloudwatch.Invalid("The parameter MaxDatapoints must be between 1 and %d.", mostPagePoints)
@@ -105,31 +105,38 @@ func fingerprint(in *cloudwatch.GetMetricDataInput) string {
 
 // A question is a query that is understood.
 type question struct {
-	id, label  string
-	returned   bool
-	foreign    bool // of another account
-	known      bool // there is such a metric, in that unit
-	of         metric
-	period     int
-	begin, end int64 // Unix seconds
-	statistic  statistic
+	id, label string
+	returned  bool
+	foreign   bool // of another account
+	known     bool // there is such a metric, in that unit
+	of        definition
+	span      span
+	statistic statistic
 }
 
-// ask answers one question, from where the page stands, with as many points as are left. It reports whether there are more;
+// asked reports whether numbers must be read for it.
+func (q question) asked() bool { return q.known && q.returned && !q.foreign }
+
+// ask answers the question that the page has come to, with as many points as are left. It reports whether there are more;
 // the page's place is then behind the last.
-func (m *Metrics) ask(ctx context.Context, q question, p *page) (cloudwatch.MetricDataResult, bool, error) {
+func (m *Metrics) ask(ctx context.Context, questions []question, p *page) (cloudwatch.MetricDataResult, bool, error) {
+	q := questions[p.place.Query]
 	result := cloudwatch.MetricDataResult{ID: q.id, Label: q.label, StatusCode: cloudwatch.Complete}
-	switch {
-	case q.foreign:
+	if q.foreign {
 		result.StatusCode = cloudwatch.Forbidden
-		return result, false, nil
-	case !q.known || !q.returned:
+	}
+	if !q.asked() {
 		return result, false, nil
 	}
-	points, more, err := m.points(ctx, q, p)
-	if err != nil {
-		return result, false, err
+	points, ok := p.ahead[p.place.Query]
+	if !ok {
+		var err error
+		if points, err = m.points(ctx, questions, p); err != nil {
+			return result, false, err
+		}
 	}
+	more := len(points) > p.left
+	points = points[:min(len(points), p.left)]
 	for _, one := range points {
 		result.Timestamps = append(result.Timestamps, time.Unix(one.at, 0).UTC())
 		result.Values = append(result.Values, one.value)
@@ -144,40 +151,56 @@ func (m *Metrics) ask(ctx context.Context, q question, p *page) (cloudwatch.Metr
 
 var errEnough = errors.New("enough")
 
-// points returns the points of a question that the page has room for, in its order.
-func (m *Metrics) points(ctx context.Context, q question, p *page) (all []point, more bool, err error) {
-	begin, end := q.begin, q.end
+// points returns the points of the question that the page has come to, in the page's order: all, or more than there is
+// room for. Other questions about the same numbers are answered on the way, if all of them fit into the page.
+func (m *Metrics) points(ctx context.Context, questions []question, p *page) ([]point, error) {
+	sp := questions[p.place.Query].span
 	switch {
 	case p.place.Begun && p.descending:
-		end = min(end, p.place.Last)
+		sp.end = min(sp.end, p.place.Last)
 	case p.place.Begun:
-		begin = max(begin, p.place.Last+int64(q.period))
+		sp.begin = max(sp.begin, p.place.Last+int64(sp.period))
 	}
-	if begin >= end {
-		return nil, false, nil
+	if sp.begin >= sp.end {
+		return nil, nil
 	}
-	err = m.periods(ctx, q.of, begin, end, q.period, func(at int64, s *samples) error {
-		all = append(all, point{at, q.statistic(s)})
-		switch {
-		case len(all) <= p.left:
+	together := []int{p.place.Query}
+	for i := p.place.Query + 1; i < len(questions) && !p.place.Begun; i++ {
+		if q := questions[i]; q.asked() && q.span == sp && int64(len(together)+1)*sp.most() <= int64(p.left) {
+			together = append(together, i)
+		}
+	}
+	var of []definition
+	for _, i := range together {
+		of = append(of, questions[i].of)
+	}
+	all := make([][]point, len(together))
+	err := m.read(ctx, sp, of, func(at int64, s []samples) error {
+		for n, i := range together {
+			if s[n].count() > 0 {
+				all[n] = append(all[n], point{at, questions[i].statistic(&s[n])})
+			}
+		}
+		switch first := all[0]; {
+		case len(first) <= p.left:
 			return nil
 		case !p.descending:
 			return errEnough
-		case len(all) > 2*p.left+1000: // only the last are wanted
-			all = append(all[:0], all[len(all)-p.left-1:]...)
+		case len(first) > 2*p.left+1000: // only the last are wanted
+			all[0] = append(first[:0], first[len(first)-p.left-1:]...)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnough) {
-		return nil, false, err
+		return nil, err
 	}
-	if p.descending {
-		slices.Reverse(all)
+	for n, i := range together {
+		if p.descending {
+			slices.Reverse(all[n])
+		}
+		p.ahead[i] = all[n]
 	}
-	if len(all) > p.left {
-		return all[:p.left], true, nil
-	}
-	return all, false, nil
+	return all[0], nil
 }
 
 // questions checks a request and tells of everything that is wrong with it at once, as CloudWatch does.
@@ -219,7 +242,7 @@ func (m *Metrics) questions(in *cloudwatch.GetMetricDataInput) ([]question, erro
 // question understands a query, or says what is wrong with it, with {} for the query's place in the request.
 func (m *Metrics) question(q cloudwatch.MetricDataQuery, in *cloudwatch.GetMetricDataInput, now time.Time) (question, string) {
 	one := question{
-		id: q.ID, returned: q.ReturnData == nil || *q.ReturnData, end: ceil(in.EndTime),
+		id: q.ID, returned: q.ReturnData == nil || *q.ReturnData,
 		foreign: q.AccountID != "" && q.AccountID != m.partition.Account,
 	}
 	stat := q.MetricStat
@@ -241,9 +264,9 @@ func (m *Metrics) question(q cloudwatch.MetricDataQuery, in *cloudwatch.GetMetri
 	if one.statistic, ok = parseStatistic(stat.Stat); !ok {
 		return one, "The value " + quoted(stat.Stat) + " for parameter {}.MetricStat.Stat is not a valid statistic: " + served + "."
 	}
-	one.period, one.begin = stat.Period, begin(in.StartTime, stat.Period, now)
-	one.of, one.known = find(stat.Metric.Namespace, stat.Metric.MetricName, stat.Metric.Dimensions)
-	one.known = one.known && (stat.Unit == "" || stat.Unit == one.of.unit)
+	of, known := find(stat.Metric.Namespace, stat.Metric.MetricName, stat.Metric.Dimensions)
+	one.of, one.known = of.definition, known && (stat.Unit == "" || stat.Unit == of.unit)
+	one.span = span{of.endpoint, of.variant, begin(in.StartTime, stat.Period, now), ceil(in.EndTime), stat.Period}
 	var fault string
 	one.label, fault = m.label(q)
 	return one, fault

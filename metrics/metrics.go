@@ -44,8 +44,8 @@ func New(m Meter, p gnomon.Partition) *Metrics {
 	return &Metrics{meter: m, partition: p, reading: make(chan struct{}, atOnce)}
 }
 
-// read waits for its turn to read numbers. The caller calls the function that it returns when it is done.
-func (m *Metrics) read(ctx context.Context) (func(), error) {
+// turn waits for its turn to read numbers. The caller calls the function that it returns when it is done.
+func (m *Metrics) turn(ctx context.Context) (func(), error) {
 	select {
 	case m.reading <- struct{}{}:
 		return func() { <-m.reading }, nil

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -462,4 +463,43 @@ func TestParseStatistic(t *testing.T) {
 			t.Errorf("%s is accepted", bad)
 		}
 	}
+}
+
+// A counting meter counts how often it is read.
+type counting struct {
+	Meter
+	reads int
+}
+
+func (c *counting) Minutes(ctx context.Context, e gnomon.EndpointName, v gnomon.VariantName, from, to time.Time, fn func(meter.Minute) error) error {
+	c.reads++
+	return c.Meter.Minutes(ctx, e, v, from, to, fn)
+}
+
+func TestGetMetricData_ReadsTheSameNumbersOnce(t *testing.T) {
+	onStage(t, func(s *stage) {
+		s.answered(0, 3, 200)
+		s.leg("B", time.Minute, gnomon.Leg{Status: 200, ModelLatency: time.Millisecond})
+		c := &counting{Meter: s.Metrics.meter}
+		s.Metrics.meter = c
+		other := ask("other", "Invocations", "Sum", 60)
+		other.MetricStat.Metric.Dimensions = dimensions("B")
+		in := s.data(time.Hour, ask("a", "Invocations", "Sum", 60), other, ask("b", "ModelLatency", "p50", 60), ask("c", "Invocation4XXErrors", "Sum", 60),
+			ask("d", "Invocations", "Sum", 120), ask("e", "CPUUtilization", "Average", 60))
+		for _, order := range []string{cloudwatch.Ascending, cloudwatch.Descending} {
+			in.ScanBy = order
+			var got []string
+			c.reads = 0
+			for _, r := range s.get(in).MetricDataResults {
+				got = append(got, fmt.Sprint(r.ID, r.Values))
+			}
+			if want := []string{"a[3]", "other[1]", "b[1000]", "c[0]", "d[3]", "e[]"}; !slices.Equal(got, want) || c.reads != 3 {
+				t.Errorf("%s: %v in %d reads, want %v in 3: one by variant and period", order, got, c.reads, want)
+			}
+		}
+		in.MaxDatapoints, c.reads = new(120), 0 // room for two queries of sixty periods
+		if s.get(in); c.reads != 5 {
+			t.Errorf("%d reads, want 5: only the first two fit together", c.reads)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"gnomon"
 	"gnomon/meter"
 )
 
@@ -40,36 +41,49 @@ func begin(start time.Time, period int, now time.Time) int64 {
 // lookBack is how far back the number of instances is looked for when a minute has none of its own.
 const lookBack = 5 * time.Minute
 
-// periods calls fn with the samples of a metric in each period that has any, by rising time, until fn returns an error,
-// which it returns. The first period begins at begin, all of them before end.
-func (m *Metrics) periods(ctx context.Context, of metric, begin, end int64, period int, fn func(at int64, s *samples) error) error {
+// A span is what is read of one variant at once.
+type span struct {
+	endpoint   gnomon.EndpointName
+	variant    gnomon.VariantName
+	begin, end int64 // Unix seconds
+	period     int   // seconds; the first period begins at begin, all of them before end
+}
+
+// most returns how many periods it has.
+func (sp span) most() int64 { return (sp.end - sp.begin + int64(sp.period) - 1) / int64(sp.period) }
+
+// read calls fn with the samples of several metrics in each period in which there were any numbers, by rising time, until
+// fn returns an error, which it returns. Of some metrics there may be none.
+func (m *Metrics) read(ctx context.Context, sp span, of []definition, fn func(at int64, s []samples) error) error {
 	var at int64
-	var now *samples
+	var now []samples
 	flush := func() error {
 		s := now
 		now = nil
-		if s == nil || s.count() == 0 {
+		if s == nil {
 			return nil
 		}
 		return fn(at, s)
 	}
 	instances := 0.0
-	from, to := time.Unix(begin, 0).Add(-lookBack), time.Unix(end, 0)
-	err := m.meter.Minutes(ctx, of.endpoint, of.variant, from, to, func(mi meter.Minute) error {
+	from, to := time.Unix(sp.begin, 0).Add(-lookBack), time.Unix(sp.end, 0)
+	err := m.meter.Minutes(ctx, sp.endpoint, sp.variant, from, to, func(mi meter.Minute) error {
 		if mi.Usage.Looks > 0 {
 			instances = mi.Usage.MeanInstances()
 		}
 		start := mi.Start.Unix()
-		if start < begin {
+		if start < sp.begin {
 			return nil
 		}
-		if bucket := start - (start-begin)%int64(period); now == nil || bucket != at {
+		if bucket := start - (start-sp.begin)%int64(sp.period); now == nil || bucket != at {
 			if err := flush(); err != nil {
 				return err
 			}
-			at, now = bucket, new(samples)
+			at, now = bucket, make([]samples, len(of))
 		}
-		of.add(now, &mi.Numbers, instances)
+		for i, d := range of {
+			d.add(&now[i], &mi.Numbers, instances)
+		}
 		return nil
 	})
 	if err != nil {

@@ -22,13 +22,17 @@ func (m *Metrics) GetMetricStatistics(ctx context.Context, in *cloudwatch.GetMet
 	if !ok || in.Unit != "" && in.Unit != of.unit {
 		return out, nil
 	}
-	done, err := m.read(ctx)
+	done, err := m.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	first := begin(in.StartTime, in.Period, time.Now())
-	err = m.periods(ctx, of, first, ceil(in.EndTime), in.Period, func(at int64, s *samples) error {
+	sp := span{of.endpoint, of.variant, begin(in.StartTime, in.Period, time.Now()), ceil(in.EndTime), in.Period}
+	err = m.read(ctx, sp, []definition{of.definition}, func(at int64, all []samples) error {
+		s := &all[0]
+		if s.count() == 0 {
+			return nil
+		}
 		d := datapoint(s, in.Statistics)
 		d.Timestamp, d.Unit = time.Unix(at, 0).UTC(), of.unit
 		for name, of := range extended {
