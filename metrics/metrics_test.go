@@ -321,6 +321,7 @@ func TestGetMetricData_Refuses(t *testing.T) {
 		good := ask("b", "Invocations", "Sum", 60)
 		for text, q := range map[string]cloudwatch.MetricDataQuery{
 			"One of the parameters MetricDataQueries.member.2.MetricStat and MetricDataQueries.member.2.Expression must":   {ID: "a"},
+			"The parameter MetricDataQueries.member.2.Expression is not served: neither metric math nor SEARCH":            {ID: "a", Expression: "SUM(METRICS())"},
 			"Only one of the parameters MetricDataQueries.member.2.MetricStat":                                             change(func(q *cloudwatch.MetricDataQuery) { q.Expression = "b" }),
 			"MetricDataQueries.member.2.Period goes with Expression only":                                                  change(func(q *cloudwatch.MetricDataQuery) { q.Period = new(60) }),
 			"MetricDataQueries.member.2.MetricStat.Period must be 1, 5, 10, 20, 30 or a multiple of 60.":                   change(func(q *cloudwatch.MetricDataQuery) { q.MetricStat.Period = 2 }),
