@@ -50,7 +50,9 @@ type (
 		Latency  []byte
 		Overhead []byte
 		Streams  []byte
-		Usage    []byte
+
+		Instances []byte
+		Usage     []byte
 	}
 	trafficActivity = struct {
 		Endpoint gnomon.EndpointName
@@ -80,11 +82,11 @@ type (
 
 const (
 	putRow = `
-INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, instances, usage)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (endpoint, variant, start_at, span, mirrors, endpoint_id, writer)
 DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead, streams = excluded.streams,
-    usage = excluded.usage`
+    instances = excluded.instances, usage = excluded.usage`
 
 	removeRow = `
 DELETE FROM traffic
@@ -108,7 +110,7 @@ SELECT endpoint, variant, MAX(CASE WHEN counts <> '{}' THEN start_at END), MAX(C
 FROM traffic WHERE span IN (60, 3600) AND start_at >= $1 GROUP BY endpoint, variant`
 
 	selectRows = `
-SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage FROM traffic`
+SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, instances, usage FROM traffic`
 )
 
 // Save puts rows and accounts, each in place of the one with the same key, and removes rows by their keys, all in one
@@ -135,7 +137,7 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, put, remove []trafficRow, acco
 		}
 	}
 	for _, r := range put {
-		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Usage))
+		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Instances), notNull(r.Usage))
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
 		}
@@ -202,7 +204,7 @@ func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow)
 		var start, span int64
 		s := &r.Series
 		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirrors, &start, &span, &r.Writer,
-			&r.Counts, &r.Latency, &r.Overhead, &r.Streams, &r.Usage)
+			&r.Counts, &r.Latency, &r.Overhead, &r.Streams, &r.Instances, &r.Usage)
 		if err != nil {
 			return fmt.Errorf("read traffic: %w", err)
 		}
