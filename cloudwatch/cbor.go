@@ -39,8 +39,11 @@ func (rpc) contentType() string { return "application/cbor" }
 func (p rpc) request(r *http.Request, body []byte) (string, func() (any, error), error) {
 	rest, ok := strings.CutPrefix(r.URL.Path, "/service/"+shapePrefix+"/operation/")
 	if !ok || r.Method != http.MethodPost || r.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" {
-		return "", nil, &Error{Code: codeUnknownOperation, Status: http.StatusNotFound,
-			Message: "The requested operation is not recognized by the service: it must be POST /service/" + shapePrefix + "/operation/… with Smithy-Protocol: rpc-v2-cbor"}
+		return "", nil, &Error{
+			Code: codeUnknownOperation, Status: http.StatusNotFound,
+			Message: "The requested operation is not recognized by the service: it must be POST /service/" + shapePrefix +
+				"/operation/… with Smithy-Protocol: rpc-v2-cbor",
+		}
 	}
 	if len(body) > 0 && !hasMedia(r, p.contentType()) {
 		return "", nil, malformed("The content type must be %s", p.contentType())

@@ -125,7 +125,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &Error{Code: codeTooLarge, Message: fmt.Sprintf("Request size exceeded %d bytes", tooLarge.Limit), Status: http.StatusRequestEntityTooLarge}
+		return nil, &Error{
+			Code: codeTooLarge, Status: http.StatusRequestEntityTooLarge,
+			Message: fmt.Sprintf("Request size exceeded %d bytes", tooLarge.Limit),
+		}
 	}
 	if err != nil {
 		return nil, malformed("The request body could not be read to its end")
@@ -136,8 +139,11 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, p protocol) ([]b
 	}
 	run, ok := s.calls[operation]
 	if !ok {
-		return nil, &Error{Code: codeUnknownOperation, Message: fmt.Sprintf("Could not find operation %s for version %s; served are %s",
-			clip(operation), apiVersion, strings.Join(slices.Sorted(maps.Keys(s.calls)), ", "))}
+		return nil, &Error{
+			Code: codeUnknownOperation,
+			Message: fmt.Sprintf("Could not find operation %s for version %s; served are %s",
+				clip(operation), apiVersion, strings.Join(slices.Sorted(maps.Keys(s.calls)), ", ")),
+		}
 	}
 	input, err := read()
 	if err != nil {

@@ -319,8 +319,10 @@ var (
 
 // parseTime reads a time of the query protocol: ISO 8601, in UTC unless it says otherwise.
 func parseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", time.DateOnly,
-		"2006-01-02T15:04:05.999999999Z0700"} {
+	for _, layout := range []string{
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", time.DateOnly,
+		"2006-01-02T15:04:05.999999999Z0700",
+	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return bounded(t)
 		}

@@ -23,7 +23,10 @@ func (awsJSON) contentType() string { return "application/x-amz-json-1.0" }
 func (p awsJSON) request(r *http.Request, body []byte) (string, func() (any, error), error) {
 	operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), shapePrefix+".")
 	if !ok || !hasMedia(r, p.contentType()) {
-		return "", nil, &Error{Code: codeUnknownOperation, Message: "The requested operation is not recognized by the service: the content type must be " + p.contentType()}
+		return "", nil, &Error{
+			Code:    codeUnknownOperation,
+			Message: "The requested operation is not recognized by the service: the content type must be " + p.contentType(),
+		}
 	}
 	return operation, func() (any, error) { return parseJSON(body) }, nil
 }

@@ -34,41 +34,54 @@ type definition struct {
 // catalogue is in the order in which metrics are listed: by namespace, then by name.
 var catalogue = []definition{
 	// Of one processor: an instance with four has up to 400.
-	{instanceSpace, "CPUUtilization", "Percent", use(func(u *meter.Usage) *meter.Distribution { return &u.CPU }), lastUsage},
-	{instanceSpace, "DiskUtilization", "Percent", use(func(u *meter.Usage) *meter.Distribution { return &u.Disk }), lastUsage},
-	{instanceSpace, "MemoryUtilization", "Percent", use(func(u *meter.Usage) *meter.Distribution { return &u.Memory }), lastUsage},
+	{instanceSpace, "CPUUtilization", "Percent", spread(cpu), lastUsage},
+	{instanceSpace, "DiskUtilization", "Percent", spread(disk), lastUsage},
+	{instanceSpace, "MemoryUtilization", "Percent", spread(memory), lastUsage},
 
-	{invocationSpace, "FirstChunkLatency", "Microseconds", took(func(n *meter.Numbers) *meter.Distribution { return &n.Streams.FirstChunk }), lastCallersStream},
-	{invocationSpace, "FirstChunkModelLatency", "Microseconds", took(func(n *meter.Numbers) *meter.Distribution { return &n.Streams.FirstChunkModel }), lastStream},
-	{invocationSpace, "FirstChunkOverheadLatency", "Microseconds", took(func(n *meter.Numbers) *meter.Distribution { return &n.Streams.FirstChunkOverhead }), lastCallersStream},
+	{invocationSpace, "FirstChunkLatency", "Microseconds", spread(firstChunk), lastCallersStream},
+	{invocationSpace, "FirstChunkModelLatency", "Microseconds", spread(firstChunkModel), lastStream},
+	{invocationSpace, "FirstChunkOverheadLatency", "Microseconds", spread(firstChunkOverhead), lastCallersStream},
 	// Of each request, 1 if the model answered so and 0 if not: the sum is a count and the average a rate.
-	{invocationSpace, "Invocation4XXErrors", "None", share(func(n *meter.Numbers) int64 { return n.Answers4xx }), lastLeg},
-	{invocationSpace, "Invocation5XXErrors", "None", share(func(n *meter.Numbers) int64 { return n.Answers5xx }), lastLeg},
-	{invocationSpace, "InvocationModelErrors", "None", share(func(n *meter.Numbers) int64 { return n.ModelErrors() }), lastLeg},
+	{invocationSpace, "Invocation4XXErrors", "None", share(answers4xx), lastLeg},
+	{invocationSpace, "Invocation5XXErrors", "None", share(answers5xx), lastLeg},
+	{invocationSpace, "InvocationModelErrors", "None", share(modelErrors), lastLeg},
 	// Of each request, 1.
-	{invocationSpace, "Invocations", "None", func(s *samples, n *meter.Numbers, _ float64) { s.weigh(1, n.Invocations) }, lastLeg},
+	{invocationSpace, "Invocations", "None", each, lastLeg},
 	// Of each request, 1 divided by the number of instances at that time: here, on the minute's average.
 	{invocationSpace, "InvocationsPerInstance", "None", perInstance, lastLeg},
 	// Of each streamed answer, 1 if it ended in the middle and 0 if not.
 	{invocationSpace, "MidStreamErrors", "None", midStream, lastStream},
-	{invocationSpace, "ModelLatency", "Microseconds", took(func(n *meter.Numbers) *meter.Distribution { return &n.Latency }), lastLatency},
-	{invocationSpace, "OverheadLatency", "Microseconds", took(func(n *meter.Numbers) *meter.Distribution { return &n.Overhead }), lastOverhead},
+	{invocationSpace, "ModelLatency", "Microseconds", spread(latency), lastLatency},
+	{invocationSpace, "OverheadLatency", "Microseconds", spread(overhead), lastOverhead},
 }
 
-func took(of func(*meter.Numbers) *meter.Distribution) func(*samples, *meter.Numbers, float64) {
+// spread is of a metric whose values are those of a distribution.
+func spread(of func(*meter.Numbers) *meter.Distribution) func(*samples, *meter.Numbers, float64) {
 	return func(s *samples, n *meter.Numbers, _ float64) { s.many.Merge(of(n)) }
 }
 
-func use(of func(*meter.Usage) *meter.Distribution) func(*samples, *meter.Numbers, float64) {
-	return took(func(n *meter.Numbers) *meter.Distribution { return of(&n.Usage) })
-}
+func cpu(n *meter.Numbers) *meter.Distribution                { return &n.Usage.CPU }
+func disk(n *meter.Numbers) *meter.Distribution               { return &n.Usage.Disk }
+func memory(n *meter.Numbers) *meter.Distribution             { return &n.Usage.Memory }
+func firstChunk(n *meter.Numbers) *meter.Distribution         { return &n.Streams.FirstChunk }
+func firstChunkModel(n *meter.Numbers) *meter.Distribution    { return &n.Streams.FirstChunkModel }
+func firstChunkOverhead(n *meter.Numbers) *meter.Distribution { return &n.Streams.FirstChunkOverhead }
+func latency(n *meter.Numbers) *meter.Distribution            { return &n.Latency }
+func overhead(n *meter.Numbers) *meter.Distribution           { return &n.Overhead }
 
+func each(s *samples, n *meter.Numbers, _ float64) { s.weigh(1, n.Invocations) }
+
+// share is of a metric that is 1 for some requests and 0 for the others.
 func share(of func(*meter.Numbers) int64) func(*samples, *meter.Numbers, float64) {
 	return func(s *samples, n *meter.Numbers, _ float64) {
 		s.weigh(1, of(n))
 		s.weigh(0, n.Invocations-of(n))
 	}
 }
+
+func answers4xx(n *meter.Numbers) int64  { return n.Answers4xx }
+func answers5xx(n *meter.Numbers) int64  { return n.Answers5xx }
+func modelErrors(n *meter.Numbers) int64 { return n.ModelErrors() }
 
 func perInstance(s *samples, n *meter.Numbers, instances float64) {
 	if instances > 0 {
