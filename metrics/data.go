@@ -252,7 +252,8 @@ func (m *Metrics) question(q cloudwatch.MetricDataQuery, in *cloudwatch.GetMetri
 	case stat != nil && q.Expression != "":
 		return one, "Only one of the parameters {}.MetricStat and {}.Expression may be specified."
 	case q.Expression != "":
-		return one, "The parameter {}.Expression is not served: neither metric math nor SEARCH nor Metrics Insights are. Ask for each metric with MetricStat, and calculate with the answers."
+		return one, "The parameter {}.Expression is not served: neither metric math nor SEARCH nor Metrics Insights are. " +
+			"Ask for each metric with MetricStat, and calculate with the answers."
 	case q.Period != nil:
 		return one, "The parameter {}.Period goes with Expression only; that of a metric is {}.MetricStat.Period."
 	case !validPeriod(stat.Period):

@@ -30,7 +30,8 @@ func (m *Metrics) label(q cloudwatch.MetricDataQuery) (label, fault string) {
 				return value
 			}
 		}
-		fault = "The dynamic label " + quoted(part) + " in {}.Label is not served: served are ${LABEL} and ${PROP('…')} of MetricName, Namespace, Stat, Period, AccountId, Region and Dim.NAME."
+		fault = "The dynamic label " + quoted(part) + " in {}.Label is not served: served are ${LABEL} and ${PROP('…')} of " +
+			"MetricName, Namespace, Stat, Period, AccountId, Region and Dim.NAME."
 		return part
 	})
 	return label, fault

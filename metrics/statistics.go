@@ -82,7 +82,8 @@ func checkStatistics(in *cloudwatch.GetMetricStatisticsInput) (map[string]statis
 	for i, name := range in.ExtendedStatistics {
 		s, ok := parsePercentile(name)
 		if !ok {
-			return nil, cloudwatch.InvalidParameter("The value %q for parameter ExtendedStatistics.member.%d is not a statistic that is served: they are percentiles such as p50 or p99.9.", name, i+1)
+			return nil, cloudwatch.InvalidParameter("The value %q for parameter ExtendedStatistics.member.%d is not a statistic that is "+
+				"served: they are percentiles such as p50 or p99.9.", quoted(name), i+1)
 		}
 		extended[name] = s
 	}
