@@ -295,8 +295,7 @@ func (c client) get(path string, key aws.Credentials) *http.Response {
 		c.t.Fatal(err)
 	}
 	if key.HasKeys() {
-		empty := sha256.Sum256(nil)
-		if err := v4.NewSigner().SignHTTP(c.t.Context(), key, req, hex.EncodeToString(empty[:]), "sagemaker", c.s.env["AWS_REGION"], time.Now()); err != nil {
+		if err := v4.NewSigner().SignHTTP(c.t.Context(), key, req, sha256Hex(""), "sagemaker", c.s.env["AWS_REGION"], time.Now()); err != nil {
 			c.t.Fatal(err)
 		}
 	}
@@ -305,6 +304,11 @@ func (c client) get(path string, key aws.Credentials) *http.Response {
 		c.t.Fatal(err)
 	}
 	return res
+}
+
+func sha256Hex(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
 
 // wantCode fails the test unless err is the API's error with that code, and some of that text.

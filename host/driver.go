@@ -39,6 +39,12 @@ type Reclasser interface {
 	SetClass(ctx context.Context, id gnomon.InstanceID, c gnomon.Class) error
 }
 
+// A Measurer is a driver that can tell what its instances use.
+type Measurer interface {
+	// Measure returns the loads of those of the instances that run. With an error, some may be missing.
+	Measure(ctx context.Context, ids []gnomon.InstanceID) (map[gnomon.InstanceID]Load, error)
+}
+
 // A LogReader is a driver that keeps what its instances write. See [Host.Logs].
 type LogReader interface {
 	Logs(ctx context.Context, id gnomon.InstanceID) (io.ReadCloser, error)

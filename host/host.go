@@ -34,6 +34,8 @@ type Options struct {
 	BadPings     int           // so many in a row take an instance out of service; 3
 	Patience     time.Duration // one that is out of service for so long is started anew; 1 minute
 
+	LookInterval time.Duration // between two looks at what instances use; 10 s
+
 	MinBackoff time.Duration // before the first start after a death; 500 ms
 	MaxBackoff time.Duration // the pauses double up to this; 1 minute
 }
@@ -47,6 +49,7 @@ func (o Options) withDefaults() Options {
 	o.StartingPing = cmp.Or(o.StartingPing, 200*time.Millisecond)
 	o.BadPings = cmp.Or(o.BadPings, 3)
 	o.Patience = cmp.Or(o.Patience, time.Minute)
+	o.LookInterval = cmp.Or(o.LookInterval, 10*time.Second)
 	o.MinBackoff = cmp.Or(o.MinBackoff, 500*time.Millisecond)
 	o.MaxBackoff = cmp.Or(o.MaxBackoff, time.Minute)
 	return o
@@ -78,6 +81,9 @@ type Host struct {
 	closed    bool
 	instances map[gnomon.InstanceID]*instance
 	notify    func(endpointID string)
+	observe   func(gnomon.Census)
+
+	stirred chan struct{} // something has changed since the last look; holds one
 }
 
 // New returns a host over the driver.
@@ -100,6 +106,8 @@ func New(driver Driver, log *slog.Logger, opts Options) *Host {
 		end:       end,
 		instances: make(map[gnomon.InstanceID]*instance),
 		notify:    func(string) {},
+		observe:   func(gnomon.Census) {},
+		stirred:   make(chan struct{}, 1),
 	}
 }
 
@@ -111,6 +119,7 @@ func (h *Host) Run(ctx context.Context) error {
 		return fmt.Errorf("list instances: %w", err)
 	}
 	h.open(found)
+	h.tasks.Go(h.watch)
 	<-ctx.Done()
 	h.mu.Lock()
 	h.closed = true
@@ -151,6 +160,10 @@ func (h *Host) changed(endpointID string) {
 	h.mu.Lock()
 	f := h.notify
 	h.mu.Unlock()
+	select {
+	case h.stirred <- struct{}{}:
+	default: // one look is enough for any number of changes
+	}
 	f(endpointID)
 }
 

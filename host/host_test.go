@@ -112,21 +112,24 @@ func (f *fake) RoundTrip(*http.Request) (*http.Response, error) {
 
 // inBubble runs a host over f in a bubble of fake time.
 func inBubble(t *testing.T, f *fake, story func(t *testing.T, h *Host)) {
-	synctest.Test(t, func(t *testing.T) {
-		h := New(f, slog.New(slog.NewTextHandler(t.Output(), nil)), Options{})
-		h.pinger.Transport = f
-		ctx, end := context.WithCancel(t.Context())
-		ran := make(chan error, 1)
-		go func() { ran <- h.Run(ctx) }()
-		story(t, h)
-		end()
-		if err := <-ran; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		if f.closed != 1 {
-			t.Errorf("the driver was closed %d times", f.closed)
-		}
-	})
+	synctest.Test(t, func(t *testing.T) { inBubbleOf(t, f, f, story) })
+}
+
+// inBubbleOf does so over a driver that is made of f, in a bubble already.
+func inBubbleOf(t *testing.T, d Driver, f *fake, story func(t *testing.T, h *Host)) {
+	h := New(d, slog.New(slog.NewTextHandler(t.Output(), nil)), Options{})
+	h.pinger.Transport = f
+	ctx, end := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- h.Run(ctx) }()
+	story(t, h)
+	end()
+	if err := <-ran; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	if f.closed != 1 {
+		t.Errorf("the driver was closed %d times", f.closed)
+	}
 }
 
 func fleet(count int) gnomon.Fleet {

@@ -128,10 +128,11 @@ func (n *Numbers) row(s gnomon.Series, start time.Time, span time.Duration, writ
 	if n.Counts == (Counts{}) {
 		counts = []byte(noLegs)
 	}
+	instances, usage := n.Usage.encode()
 	return Row{
 		Series: s, Start: start, Span: span, Writer: writer,
 		Counts: counts, Latency: n.Latency.encode(nil), Overhead: n.Overhead.encode(nil),
-		Streams: n.Streams.encode(), Usage: n.Usage.encode(),
+		Streams: n.Streams.encode(), Instances: instances, Usage: usage,
 	}
 }
 
@@ -149,7 +150,7 @@ func decodeRow(r Row) (*Numbers, error) {
 		n.Streams, err = decodeStreams(r.Streams)
 	}
 	if err == nil {
-		n.Usage, err = decodeUsage(r.Usage)
+		n.Usage, err = decodeUsage(r.Instances, r.Usage)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("numbers of %s, variant %s, at %s: %w", r.Series.Endpoint, r.Series.Variant, r.Start, err)

@@ -48,7 +48,9 @@ type (
 		Latency  []byte        // [Distribution], encoded
 		Overhead []byte        // likewise
 		Streams  []byte        // [Streams], encoded; empty: none
-		Usage    []byte        // [Usage], encoded; empty: none
+
+		Instances []byte // [Usage], its counts of instances, encoded; empty: nobody looked
+		Usage     []byte // and what they used; empty: nothing was measured
 	}
 
 	// An Account is what one writer counted for a mirror. Its key is Mirror and Writer. Requests in none of the

@@ -53,33 +53,39 @@ func (u *Usage) reset() {
 	}
 }
 
-// encode returns looks and instances, and then each distribution behind its length; nothing if nobody looked.
-func (u *Usage) encode() []byte {
-	if u.Looks == 0 {
-		return nil
+// encode returns looks and instances, nothing if nobody looked; and the distributions, nothing if nothing was measured.
+func (u *Usage) encode() (instances, used []byte) {
+	if u.Looks > 0 {
+		instances = binary.AppendUvarint(instances, uint64(u.Looks))
+		instances = binary.AppendUvarint(instances, uint64(u.Instances))
 	}
-	b := binary.AppendUvarint(nil, uint64(u.Looks))
-	b = binary.AppendUvarint(b, uint64(u.Instances))
-	all := u.all()
-	return encodeAll(b, all[:])
+	if u.CPU.Count() > 0 {
+		all := u.all()
+		used = encodeAll(nil, all[:])
+	}
+	return instances, used
 }
 
 // decodeUsage is the inverse of encode.
-func decodeUsage(b []byte) (Usage, error) {
+func decodeUsage(instances, used []byte) (Usage, error) {
 	var u Usage
-	if len(b) == 0 {
-		return u, nil
-	}
-	for _, n := range []*int64{&u.Looks, &u.Instances} {
-		v, size := binary.Uvarint(b)
-		if size <= 0 || v > 1<<52 {
-			return Usage{}, fmt.Errorf("usage: %w: cut off", errDamaged)
+	if len(instances) > 0 {
+		for _, n := range []*int64{&u.Looks, &u.Instances} {
+			v, size := binary.Uvarint(instances)
+			if size <= 0 || v > 1<<52 {
+				return Usage{}, fmt.Errorf("instances: %w: cut off", errDamaged)
+			}
+			*n, instances = int64(v), instances[size:]
 		}
-		*n, b = int64(v), b[size:]
+		if len(instances) > 0 {
+			return Usage{}, fmt.Errorf("instances: %w: %d bytes behind it", errDamaged, len(instances))
+		}
 	}
-	all := u.all()
-	if err := decodeAll(b, all[:]); err != nil {
-		return Usage{}, fmt.Errorf("usage: %w", err)
+	if len(used) > 0 {
+		all := u.all()
+		if err := decodeAll(used, all[:]); err != nil {
+			return Usage{}, fmt.Errorf("usage: %w", err)
+		}
 	}
 	return u, nil
 }

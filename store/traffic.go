@@ -51,7 +51,9 @@ type (
 		Latency  []byte
 		Overhead []byte
 		Streams  []byte
-		Usage    []byte
+
+		Instances []byte
+		Usage     []byte
 	}
 	trafficActivity = struct {
 		Endpoint gnomon.EndpointName
@@ -90,11 +92,11 @@ type (
 
 const (
 	putRow = `
-INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO traffic (endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, instances, usage)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (endpoint, variant, start_at, span, mirrors, endpoint_id, writer)
 DO UPDATE SET counts = excluded.counts, latency = excluded.latency, overhead = excluded.overhead, streams = excluded.streams,
-    usage = excluded.usage`
+    instances = excluded.instances, usage = excluded.usage`
 
 	removeRow = `
 DELETE FROM traffic
@@ -123,7 +125,7 @@ SELECT endpoint, variant, MAX(CASE WHEN counts <> '{}' THEN start_at END), MAX(C
 FROM traffic WHERE span IN (60, 3600) AND start_at >= $1 GROUP BY endpoint, variant`
 
 	selectRows = `
-SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, usage FROM traffic`
+SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, instances, usage FROM traffic`
 )
 
 // Save puts rows, accounts and evidence, each in place of what has the same key, and removes rows by their keys, all in one
@@ -150,7 +152,7 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, c trafficChanges) error {
 		}
 	}
 	for _, r := range c.Put {
-		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Usage))
+		args := append(trafficKey(r), string(r.Counts), notNull(r.Latency), notNull(r.Overhead), notNull(r.Streams), notNull(r.Instances), notNull(r.Usage))
 		if _, err := tx.ExecContext(ctx, putRow, args...); err != nil {
 			return err
 		}
@@ -222,7 +224,7 @@ func (t *Traffic) Rows(ctx context.Context, f trafficFilter, fn func(trafficRow)
 		var start, span int64
 		s := &r.Series
 		err := rows.Scan(&s.EndpointID, &s.Endpoint, &s.Variant, &s.Mirrors, &start, &span, &r.Writer,
-			&r.Counts, &r.Latency, &r.Overhead, &r.Streams, &r.Usage)
+			&r.Counts, &r.Latency, &r.Overhead, &r.Streams, &r.Instances, &r.Usage)
 		if err != nil {
 			return fmt.Errorf("read traffic: %w", err)
 		}

@@ -67,6 +67,7 @@ func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Counts, b.Latency, b.Overhead, b.Usage = []byte("B"), nil, []byte{7}, []byte{8}
+	b.Instances = []byte{9}
 	account.Requests, account.Final = 4, false
 	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{b}, Remove: []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, Accounts: []meter.Account{account}}); err != nil {
 		t.Fatal(err)

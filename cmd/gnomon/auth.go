@@ -8,6 +8,7 @@ import (
 
 	"gnomon"
 	"gnomon/access"
+	"gnomon/cloudwatch"
 	"gnomon/http1"
 	"gnomon/router"
 	"gnomon/sagemaker"
@@ -20,6 +21,7 @@ const signingService = "sagemaker"
 // A gate lets signed requests through, on both faces.
 type gate struct {
 	verifier *sigv4.Verifier // nil: everyone may pass
+	metrics  *sigv4.Verifier // of CloudWatch's requests, whose service is another; nil likewise
 	views    sync.Pool       // of *sigv4.Request
 }
 
@@ -27,6 +29,7 @@ func newGate(c *config, keys *access.Keys) *gate {
 	g := &gate{views: sync.Pool{New: func() any { return new(sigv4.Request) }}}
 	if c.Auth == "sigv4" {
 		g.verifier = sigv4.NewVerifier(lookup{keys}, c.Region, signingService)
+		g.metrics = sigv4.NewVerifier(lookup{keys}, c.Region, cloudwatch.Service)
 	}
 	return g
 }
@@ -65,21 +68,34 @@ func (g *gate) invoke(head *http1.Request, body []byte, _ gnomon.EndpointName) e
 
 // signed lets only signed requests through to next.
 func (g *gate) signed(next http.Handler) http.Handler {
-	if g.verifier == nil {
+	return verified(g.verifier, next, func(w http.ResponseWriter, _ *http.Request, e *sigv4.Error) {
+		sagemaker.WriteError(w, &sagemaker.Error{Code: e.Code, Message: e.Message, Status: e.Status})
+	})
+}
+
+// signedMetrics lets only requests that are signed for CloudWatch through to next.
+func (g *gate) signedMetrics(next http.Handler) http.Handler {
+	return verified(g.metrics, next, func(w http.ResponseWriter, r *http.Request, e *sigv4.Error) {
+		cloudwatch.WriteError(w, r, &cloudwatch.Error{Code: e.Code, Message: e.Message, Status: e.Status})
+	})
+}
+
+func verified(v *sigv4.Verifier, next http.Handler, refuse func(http.ResponseWriter, *http.Request, *sigv4.Error)) http.Handler {
+	if v == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body) // the front has limited it
 		if err != nil {
-			sagemaker.WriteError(w, &sagemaker.Error{Code: sagemaker.CodeSerialization, Message: "The body cannot be read."})
+			refuse(w, r, &sigv4.Error{Code: sagemaker.CodeSerialization, Message: "The body cannot be read."})
 			return
 		}
-		if _, err := g.verifier.Verify(sigv4.FromHTTP(r, body)); err != nil {
+		if _, err := v.Verify(sigv4.FromHTTP(r, body)); err != nil {
 			e, ok := errors.AsType[*sigv4.Error](err)
 			if !ok {
 				e = &sigv4.Error{Code: sagemaker.CodeInternalFailure, Status: http.StatusInternalServerError}
 			}
-			sagemaker.WriteError(w, &sagemaker.Error{Code: e.Code, Message: e.Message, Status: e.Status})
+			refuse(w, r, e)
 			return
 		}
 		r.Body = &readBody{body: body}

@@ -106,7 +106,7 @@ func TestEnvironment_LeavesOtherServicesAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(environment(c, access.Key{AccessKeyID: "id", SecretAccessKey: "secret"}), "\n") + "\n"
-	for _, want := range []string{"AWS_REGION=us-east-1\n", "AWS_DEFAULT_REGION=us-east-1\n", "AWS_ENDPOINT_URL_SAGEMAKER=http://127.0.0.1:8080\n", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=", "GNOMON_ROLE_ARN=arn:aws:iam::000000000000:role/gnomon\n"} {
+	for _, want := range []string{"AWS_REGION=us-east-1\n", "AWS_DEFAULT_REGION=us-east-1\n", "AWS_ENDPOINT_URL_SAGEMAKER=http://127.0.0.1:8080\n", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME=", "AWS_ENDPOINT_URL_CLOUDWATCH=http://127.0.0.1:8080\n", "GNOMON_ROLE_ARN=arn:aws:iam::000000000000:role/gnomon\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

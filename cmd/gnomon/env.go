@@ -20,7 +20,7 @@ type envCommand struct {
 
 // endpointServices are the services whose endpoint the server is, in the names of AWS's variables. Others, such as s3
 // and sts, keep their own.
-var endpointServices = []string{"sagemaker", "sagemaker_runtime"}
+var endpointServices = []string{"sagemaker", "sagemaker_runtime", "cloudwatch"}
 
 // Run prints shell lines, or writes the profile.
 func (e *envCommand) Run() error {

@@ -61,7 +61,7 @@ type Options struct {
 	Shim        []string // the command that runs ShimMain; this program with the argument "shim"
 }
 
-// A Driver runs instances as processes. It is a [host.Driver], [host.Reclasser], [host.LogReader] and [io.Closer].
+// A Driver runs instances as processes. It is a [host.Driver], [host.Reclasser], [host.Measurer], [host.LogReader] and [io.Closer].
 type Driver struct {
 	opts   Options
 	log    *slog.Logger
@@ -364,7 +364,7 @@ func (d *Driver) reserve(s host.Spec, f folders, sz size) (*server, error) {
 	}
 	sv := &server{
 		id: s.ID(), folder: f, group: g, log: d.log, patience: d.opts.ShimTimeout, done: make(chan struct{}), classes: make(chan string, 1),
-		begun: make(chan report, 1),
+		begun: make(chan report, 1), memory: cmp.Or(sz.memory, d.memory),
 	}
 	if d.groups.memory == "" {
 		sv.maxBytes = sz.memory
@@ -429,5 +429,6 @@ var (
 	_ host.Driver    = (*Driver)(nil)
 	_ host.Reclasser = (*Driver)(nil)
 	_ host.LogReader = (*Driver)(nil)
+	_ host.Measurer  = (*Driver)(nil)
 	_ io.Closer      = (*Driver)(nil)
 )

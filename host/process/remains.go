@@ -113,6 +113,9 @@ type proc struct {
 	pid, parent int
 	state       byte
 	start       uint64
+	ticks       uint64 // of processors, that it has used
+	reaped      uint64 // and that its children had used when it took note of their end
+	pages       uint64 // in memory
 }
 
 func readProc(pid int) (proc, bool) {
@@ -122,15 +125,22 @@ func readProc(pid int) (proc, bool) {
 	}
 	// The second field is the program's name in parentheses; it may contain anything.
 	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 {
+	if len(f) < 22 {
 		return proc{}, false
 	}
 	parent, err := strconv.Atoi(f[1])
 	if err != nil {
 		return proc{}, false
 	}
-	start, err := strconv.ParseUint(f[19], 10, 64)
-	return proc{pid: pid, parent: parent, state: f[0][0], start: start}, err == nil
+	var n [22]uint64
+	for _, i := range []int{11, 12, 13, 14, 19, 21} {
+		if n[i], err = strconv.ParseUint(f[i], 10, 64); err != nil {
+			return proc{}, false
+		}
+	}
+	return proc{
+		pid: pid, parent: parent, state: f[0][0], start: n[19], ticks: n[11] + n[12], reaped: n[13] + n[14], pages: n[21],
+	}, true
 }
 
 // processes lists all processes.

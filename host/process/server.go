@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,11 +28,14 @@ type server struct {
 	cpus     []int
 	maxBytes uint64
 	group    group
+	memory   uint64 // bytes that it has
 	log      *slog.Logger
 	patience time.Duration // with the shim, beyond a grace
 	release  func()        // gives back port and processors
 
 	shim   *exec.Cmd
+	pid    atomic.Int64 // of the shim; 0: not started yet
+	disk   diskUse
 	last   *bytes.Buffer // what the shim itself had to say
 	sendMu sync.Mutex
 	life   *os.File // its end is the shim's order to kill
@@ -100,6 +104,7 @@ func (s *server) startShim(command []string) (io.Reader, error) {
 		s.hangUp()
 		return nil, err
 	}
+	s.pid.Store(int64(s.shim.Process.Pid))
 	return reports, nil
 }
 

@@ -32,6 +32,7 @@ var rules = []struct {
 	// Leaf tools know nothing of the house.
 	{"gnomon/sagemaker/...", []string{"gnomon/sagemaker/internal/schema"}},
 	{"gnomon/sigv4", nil},
+	{"gnomon/cloudwatch", nil},
 	{"gnomon/objects", nil},
 	{"gnomon/keys", nil},
 	{"gnomon/replay", nil},
@@ -54,6 +55,7 @@ var rules = []struct {
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
 	// A face may know the room whose face it is.
 	{"gnomon/api", []string{"gnomon", "gnomon/control", "gnomon/sagemaker"}},
+	{"gnomon/metrics", []string{"gnomon", "gnomon/cloudwatch", "gnomon/meter"}},
 
 	// What is put together from all of it.
 	{"gnomon/cmd/...", []string{"gnomon/..."}},
@@ -71,6 +73,7 @@ var external = map[string][]string{
 	"gnomon/keys":         {"github.com/google/uuid", "gocloud.dev", "golang.org/x/sys"},
 	"gnomon/capture":      {"github.com/google/uuid"},
 	"gnomon/sagemaker":    {"github.com/google/uuid"},
+	"gnomon/cloudwatch":   {"github.com/fxamacker/cbor/v2"},
 	"gnomon/reactor":      {"golang.org/x/sys"},
 	"gnomon/front":        {"golang.org/x/sys"},
 	"gnomon/store":        {"github.com/pressly/goose/v3", "modernc.org/sqlite"},
