@@ -115,11 +115,14 @@ type Census struct {
 	Used      []Use // by those of them that could be measured
 }
 
-// A Use is what one instance uses, in per cent.
+// A Use is what one instance uses, in per cent, and what it lacks.
 type Use struct {
 	CPU    float64 // of one processor, since the look before: of four that are busy it is 400
 	Memory float64 // of what the instance has
 	Disk   float64 // of the disk that it is on
+
+	// Waited is for how long its threads, one after the other, could have run since the look before and had no processor.
+	Waited time.Duration
 }
 
 // A FailureKind says at which step an instance failed.

@@ -12,6 +12,7 @@ type Load struct {
 	CPU    time.Duration // of processors, since its server was started; it falls when the server is started anew
 	Memory float64       // per cent of what the instance has
 	Disk   float64       // per cent of the disk that it is on
+	Waited time.Duration // of its threads that run, for a processor, since each was started
 }
 
 // Observe sets the function that is told how many instances of each variant are in service and what they use: every
@@ -74,7 +75,7 @@ func (h *Host) measure(before map[gnomon.InstanceID]measured) map[gnomon.Instanc
 		// Without a measurement before, or if the server was started anew since, there is nothing to compare with.
 		if b, ok := before[id]; ok && load.CPU >= b.load.CPU && now[id].at.After(b.at) {
 			cpu := 100 * float64(load.CPU-b.load.CPU) / float64(now[id].at.Sub(b.at))
-			used[id] = gnomon.Use{CPU: cpu, Memory: load.Memory, Disk: load.Disk}
+			used[id] = gnomon.Use{CPU: cpu, Memory: load.Memory, Disk: load.Disk, Waited: max(0, load.Waited-b.load.Waited)}
 		}
 	}
 	h.look(used)

@@ -32,6 +32,7 @@ type state struct {
 	Kept        profile
 	Dropped     profile
 	Sample      sample
+	Waited      waiting
 
 	Latency metric // of ln(shadow ÷ production)
 	Errors  metric
@@ -43,6 +44,9 @@ type sample struct {
 	Fraction float64
 	In, Out  int64
 }
+
+// A waiting is for how long instances have waited for a processor, over all requests of the trial's time.
+type waiting struct{ Production, Shadow time.Duration }
 
 func newState() *state {
 	s := &state{First: -1}

@@ -100,8 +100,6 @@ type Guards struct {
 	// Load is how many requests an instance of the shadow has for each of an instance of production; 0: unknown. Of less than
 	// 0.8, the shadow's latency is not judged no worse: it has it easier.
 	Load float64
-	// Starved says why the shadow's latency means nothing; empty: it does.
-	Starved string
 }
 
 const leastLoad = 0.8
@@ -190,19 +188,35 @@ func (s *state) guard(r *Report, g Guards) (withheld [3]string) {
 		mean, bound := m.mean(s, i), s.bound(m, i)
 		worst := (mean*float64(m.Values) + float64(m.Missing)) / float64(m.Values+m.Missing)
 		if mean < bound && worst >= bound {
-			m.Verdict, withheld[i] = Undecided, fmt.Sprintf("%d requests are missing: had they been as bad as can be, it would be worse", m.Missing)
+			m.Verdict, withheld[i] = Undecided, fmt.Sprintf("%d values are missing, and had they been as bad as can be, the shadow would be worse", m.Missing)
 		}
 	}
 	l := &r.Latency
-	switch {
-	case g.Starved != "":
-		l.Verdict, withheld[0] = Undecided, g.Starved
+	switch starved := s.starved(l.Margin); {
+	case l.Verdict == Worse && starved != "":
+		l.Verdict, withheld[0] = Undecided, starved
 	case l.Verdict.good() && g.Load > 0 && g.Load < leastLoad:
 		l.Verdict, withheld[0] = Undecided, fmt.Sprintf("an instance of the shadow had %.2g of the load of one of production's, and has it easier", g.Load)
 	case l.Verdict == Better && !r.Errors.Verdict.good():
 		l.Verdict = NoWorse // whoever fails is quick
 	}
 	return withheld
+}
+
+// starved says that the shadow would not be slower by the margin, had it not had to wait for processors for longer than production;
+// empty: it would.
+func (s *state) starved(margin float64) string {
+	all := s.Sample.In + s.Sample.Out
+	if s.Kept.N == 0 || all == 0 {
+		return ""
+	}
+	micros := func(d time.Duration, n int64) float64 { return float64(d.Microseconds()) / float64(n) }
+	production, shadow := micros(s.Waited.Production, all), micros(s.Waited.Shadow, s.Kept.N)
+	typical := math.Exp(s.Kept.Latency.Mean())
+	if shadow <= production || math.Expm1(s.Latency.Sequence.Mean())-(shadow-production)/typical > margin {
+		return ""
+	}
+	return fmt.Sprintf("the shadow was slower, but its instances waited for a processor for %.3g ms a request and production's for %.3g ms; the machine is too busy to compare latencies", shadow/1e3, production/1e3)
 }
 
 func (m *Metric) mean(s *state, i int) float64 {

@@ -212,6 +212,32 @@ func (v *Verdicts) noteSaved(noted []*trial, now time.Time) {
 	}
 }
 
+// Look takes in what instances lack: a shadow that has to wait for processors is slower through no fault of its model.
+func (v *Verdicts) Look(c gnomon.Census) {
+	var waited time.Duration
+	for _, u := range c.Used {
+		waited += u.Waited
+	}
+	if waited == 0 {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, t := range v.trials {
+		if !t.known || t.state == nil || t.of.Endpoint != c.Series.Endpoint || t.recorders.Load() == 0 {
+			continue
+		}
+		switch c.Series.Variant {
+		case t.of.Production:
+			t.state.Waited.Production += waited
+		case t.of.Shadow:
+			t.state.Waited.Shadow += waited
+		}
+		t.version++
+		t.changed = true
+	}
+}
+
 // Worse says in what the shadow of a trial was found to be worse; empty: it was not, as far as is known in memory.
 func (v *Verdicts) Worse(id gnomon.MirrorID) string {
 	v.mu.Lock()

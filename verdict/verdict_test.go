@@ -254,6 +254,32 @@ func plain(t *testing.T, r Report) (all any) {
 	return all
 }
 
+// TestVerdicts_Starved has a shadow that is slower: as slow as its waiting for processors has made it, and slower than that.
+func TestVerdicts_Starved(t *testing.T) {
+	for name, c := range map[string]struct {
+		slower time.Duration
+		want   Verdict
+	}{
+		"all of it was waiting": {500 * time.Microsecond, Undecided}, "some of it was": {5 * time.Millisecond, Worse}, "and yet it is as fast": {0, NoWorse},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := books{}
+			v := running(t, Options{Store: b})
+			p := play{of: trialOf, production: answering(10*time.Millisecond, same), shadow: answering(10*time.Millisecond+c.slower, same), rand: rand.New(rand.NewPCG(9, 10))}
+			for range 24 {
+				p.seconds(t, v, b, 10)
+				for variant, waited := range map[gnomon.VariantName]time.Duration{"p": 100 * time.Millisecond, "s": 600 * time.Millisecond} {
+					v.Look(gnomon.Census{Series: gnomon.Series{Endpoint: "e", Variant: variant}, InService: 1, Used: []gnomon.Use{{Waited: waited}}})
+				}
+			}
+			r := report(t, v, trialOf, Guards{Load: 1})
+			if r.Latency.Verdict != c.want || (v.Worse("m") != "") != (c.want == Worse) {
+				t.Errorf("%s: latency is %s, and the reason to stop %q\n%s", name, r.Latency.Verdict, v.Worse("m"), strings.Join(r.Why, "\n"))
+			}
+		})
+	}
+}
+
 // TestVerdicts_Guards has circumstances in which the shadow cannot be found no worse.
 func TestVerdicts_Guards(t *testing.T) {
 	well := answering(10*time.Millisecond, same)
@@ -264,7 +290,6 @@ func TestVerdicts_Guards(t *testing.T) {
 		says   string
 	}{
 		"half the load": {nil, Guards{Load: 0.5}, Judged{Undecided, Undecided, NoWorse, NoWorse}, "0.5 of the load"},
-		"starved":       {nil, Guards{Load: 1, Starved: "it had no processor"}, Judged{Undecided, Undecided, NoWorse, NoWorse}, "it had no processor"},
 		"5 percent are missing": {func(r *rand.Rand) gnomon.Bucket {
 			if r.IntN(20) == 0 {
 				return gnomon.BucketQueueFull

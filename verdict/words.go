@@ -18,7 +18,7 @@ func explain(m judged, shown *Metric, withheld string) string {
 	case shown.Verdict == NotJudged:
 		return name + " are not to be compared."
 	case withheld != "":
-		return fmt.Sprintf("%s: not judged no worse, since %s.", name, withheld)
+		return fmt.Sprintf("%s cannot be told: %s.", name, withheld)
 	case m.Sequence.N() == 0:
 		return name + ": there is no pair yet."
 	}
@@ -73,7 +73,7 @@ func roughly(seconds float64) string {
 func (s *state) why(j gnomon.Judging) string {
 	var all []string
 	for _, m := range s.metrics(j) {
-		if m.Worse != nil {
+		if m.Worse != nil && !(m.name == "latency" && s.starved(j.LatencyMargin) != "") {
 			shown := s.show(m)
 			all = append(all, m.name+": "+difference(m.name, &shown))
 		}

@@ -178,7 +178,10 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	}
 	h.endpoints = control.NewEndpointReconciler(h.plane, h.host, h.router)
 	h.host.Notify(h.endpoints.Changed)
-	h.host.Observe(h.meter.Look)
+	h.host.Observe(func(c gnomon.Census) {
+		h.meter.Look(c)
+		h.verdicts.Look(c)
+	})
 	registry, err := newRegistry(h.meter, h.capture.Stats, h.router.Stats, func() front.Stats { return h.front.Stats() }) // there is one when it is asked
 	if err != nil {
 		return h, err

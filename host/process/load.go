@@ -46,7 +46,9 @@ func (d *Driver) Measure(ctx context.Context, ids []gnomon.InstanceID) (map[gnom
 		if err != nil {
 			errs = append(errs, fmt.Errorf("disk of %s: %w", id, err))
 		}
-		loads[id] = host.Load{CPU: cpu, Memory: min(100, 100*float64(bytes)/float64(sv.memory)), Disk: disk}
+		loads[id] = host.Load{
+			CPU: cpu, Memory: min(100, 100*float64(bytes)/float64(sv.memory)), Disk: disk, Waited: family.waited(int(sv.pid.Load())),
+		}
 	}
 	return loads, errors.Join(errs...)
 }
@@ -78,6 +80,26 @@ func (f family) use(shim int) (cpu time.Duration, bytes uint64) {
 		pages += p.pages
 	}
 	return time.Duration(ticks) * time.Second / ticksPerSecond, pages * uint64(os.Getpagesize())
+}
+
+// waited returns for how long the threads of a shim's descendants, one after the other, have waited for a processor. It is 0
+// where the kernel does not keep count.
+func (f family) waited(shim int) time.Duration {
+	var all time.Duration
+	for kids := f.children[shim]; len(kids) > 0; kids = append(kids[1:], f.children[kids[0]]...) {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/schedstat", kids[0]))
+		if err != nil {
+			continue
+		}
+		for _, t := range threads {
+			b, _ := os.ReadFile(t) // of one that has just ended there is nothing
+			if n := bytes.Fields(b); len(n) == 3 {
+				ns, _ := strconv.ParseInt(string(n[1]), 10, 64)
+				all += time.Duration(ns)
+			}
+		}
+	}
+	return all
 }
 
 // memory returns the bytes that the group has in memory, without files that could be dropped at once. It reports false if
