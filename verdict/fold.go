@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -15,6 +16,9 @@ import (
 
 // level is the probability, for each of the three metrics and each of what may be found, of ever finding it wrongly.
 const level = 0.05 / 3
+
+// bound is what the values of all metrics lie within, up and down.
+const bound = 1
 
 // enough is the evidence for a finding: ln of an e-value.
 var enough = -math.Log(level)
@@ -51,7 +55,7 @@ type waiting struct{ Production, Shadow time.Duration }
 func newState() *state {
 	s := &state{First: -1}
 	for _, m := range []*metric{&s.Latency, &s.Errors, &s.Answers} {
-		m.Sequence = stats.NewSequence(1)
+		m.Sequence = stats.NewSequence(bound)
 	}
 	return s
 }
@@ -231,13 +235,34 @@ func decode(b []byte) (*saved, error) {
 	if s.Version != savedVersion {
 		return nil, fmt.Errorf("version %d, want %d", s.Version, savedVersion)
 	}
+	if s.State == nil {
+		return nil, errors.New("there is no state")
+	}
+	for _, m := range []*metric{&s.State.Latency, &s.State.Errors, &s.State.Answers} {
+		if m.Sequence == nil || m.Sequence.Bound() != bound {
+			return nil, errors.New("a sequence is missing, or another one")
+		}
+	}
 	for _, x := range s.Open {
-		if x == nil {
-			return nil, fmt.Errorf("an open slot is empty")
+		if err := x.check(); err != nil {
+			return nil, fmt.Errorf("an open slot: %w", err)
 		}
 		x.Open = 0
 	}
 	return s, nil
+}
+
+// check says what keeps a slot from being folded.
+func (s *slot) check() error {
+	if s == nil {
+		return errors.New("it is empty")
+	}
+	for _, values := range []stats.Moments{s.Latency, s.Errors, s.Answers} {
+		if err := stats.NewSequence(bound).Add(values); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resume goes on from what was saved. What was recorded meanwhile is in the stripes. The caller holds Verdicts.mu.
