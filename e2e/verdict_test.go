@@ -86,7 +86,7 @@ const decided = 30_000
 // told of latencies would else be about the other tests.
 func TestVerdict(t *testing.T) {
 	c := newServer(t, "verdict: {least_time: 20s}\n").client()
-	const well = "slow=40ms"
+	const well = "slow=100ms"
 	c.faultyModel("well", well)
 	cases := map[string]struct {
 		production, shadow string // faults
@@ -94,7 +94,7 @@ func TestVerdict(t *testing.T) {
 		want               string // overall, latency, errors, answers
 	}{
 		"same":      {well, well, nil, "no_worse no_worse no_worse no_worse"},
-		"slower":    {well, "slow=42ms", nil, "worse worse no_worse no_worse"},
+		"slower":    {well, "slow=105ms", nil, "worse worse no_worse no_worse"},
 		"failing":   {well, well + ",fail-one-in=200", settings("gnomon:error-margin", "0.1"), "worse no_worse worse no_worse"},
 		"differing": {well, well + ",differ-one-in=100", nil, "worse no_worse no_worse worse"},
 		"noisy":     {well + ",differ-one-in=20", well + ",differ-one-in=20", settings("gnomon:answer-margin", "3"), "worse no_worse no_worse worse"},
@@ -113,7 +113,7 @@ func TestVerdict(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer stop()
-	wait := c.ask(ctx, 6, endpoints...)
+	wait := c.ask(ctx, 12, endpoints...)
 	open := len(cases)
 	for open > 0 && ctx.Err() == nil {
 		select {
