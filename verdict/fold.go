@@ -87,10 +87,10 @@ type point struct {
 // fold takes in what can be: slots in the order of time, up to the first in which something is still under way. The caller
 // holds Verdicts.mu.
 func (t *trial) fold(now time.Time, leastTime time.Duration) {
-	if t.known && t.state.Sample.Fraction != t.of.Fraction {
-		t.state.Sample = sample{Fraction: t.of.Fraction}
-	}
 	t.drain()
+	if t.known && t.state.Sample.Fraction != t.of.Fraction {
+		t.state.Sample = sample{Fraction: t.of.Fraction} // what was drained is of both
+	}
 	sealed, forced := indexOf(now.Add(-sealAfter)), indexOf(now.Add(-longestLeg))
 	for _, i := range slices.Sorted(maps.Keys(t.open)) {
 		s := t.open[i]

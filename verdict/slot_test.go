@@ -162,6 +162,7 @@ func TestWarnings(t *testing.T) {
 		half := trialOf
 		half.Fraction = 0.5
 		rec := v.Pairs(half)
+		b.flush(t, v)
 		large := side(200, 9*time.Second, 0, "")
 		large.RequestBytes = 1 << 20
 		for i := range 3000 {
