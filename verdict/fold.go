@@ -49,8 +49,20 @@ type sample struct {
 	In, Out  int64
 }
 
-// A waiting is for how long instances have waited for a processor, over all requests of the trial's time.
-type waiting struct{ Production, Shadow time.Duration }
+// A waiting is for how long instances have waited for a processor, as often as they were looked at, and what was asked of them
+// between two looks.
+type waiting struct {
+	Production, Shadow time.Duration
+	Asked, Copied      int64
+}
+
+// perRequest is for how much longer the shadow waited in a request than production, in µs.
+func (w waiting) perRequest() (production, shadow float64) {
+	if w.Asked == 0 || w.Copied == 0 {
+		return 0, 0
+	}
+	return float64(w.Production.Microseconds()) / float64(w.Asked), float64(w.Shadow.Microseconds()) / float64(w.Copied)
+}
 
 func newState() *state {
 	s := &state{First: -1}

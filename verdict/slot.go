@@ -270,7 +270,30 @@ type trial struct {
 	version int64 // counts changes
 	saving  int64 // the version that is being saved
 	changed bool
-	told    bool // that the shadow is worse
+	told    bool     // that the shadow is worse
+	looked  [2]int64 // requests of production and the shadow at the last look; 0: there was none
+}
+
+// look takes in for how long a variant has waited since the look before. The caller holds Verdicts.mu.
+func (t *trial) look(v gnomon.VariantName, waited time.Duration) {
+	t.drain()
+	w, in, out := &t.state.Waited, t.state.Sample.In, t.state.Sample.Out
+	switch v {
+	case t.of.Production:
+		if n := in + out - t.looked[0]; t.looked[0] > 0 && n > 0 {
+			w.Production, w.Asked = w.Production+waited, w.Asked+n
+		}
+		t.looked[0] = in + out
+	case t.of.Shadow:
+		if n := in - t.looked[1]; t.looked[1] > 0 && n > 0 {
+			w.Shadow, w.Copied = w.Shadow+waited, w.Copied+n
+		}
+		t.looked[1] = in
+	default:
+		return
+	}
+	t.version++
+	t.changed = true
 }
 
 // drain moves what the stripes hold to the open slots.

@@ -218,23 +218,15 @@ func (v *Verdicts) Look(c gnomon.Census) {
 	for _, u := range c.Used {
 		waited += u.Waited
 	}
-	if waited == 0 {
+	if len(c.Used) == 0 {
 		return
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, t := range v.trials {
-		if !t.known || t.state == nil || t.of.Endpoint != c.Series.Endpoint || t.recorders.Load() == 0 {
-			continue
+		if t.known && t.state != nil && t.of.Endpoint == c.Series.Endpoint && t.recorders.Load() > 0 {
+			t.look(c.Series.Variant, waited)
 		}
-		switch c.Series.Variant {
-		case t.of.Production:
-			t.state.Waited.Production += waited
-		case t.of.Shadow:
-			t.state.Waited.Shadow += waited
-		}
-		t.version++
-		t.changed = true
 	}
 }
 
