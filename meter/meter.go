@@ -32,6 +32,10 @@ type Options struct {
 	// Judge has evidence about the same requests, which is saved together with their counts, so that they agree whenever the
 	// process ends. Nil: there is none.
 	Judge Judge
+
+	// Band says between which shares of n durations, in rising order, the true q-quantile is. A lower of 0 and an upper of 1
+	// say that nothing bounds it. Nil: nothing is known of any.
+	Band func(n int64, q float64) (lower, upper float64)
 }
 
 // A Judge keeps evidence. Load reads what of it is in the store and not in memory. Unsaved returns what the store does not have,

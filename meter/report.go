@@ -15,8 +15,9 @@ type Comparison struct {
 	From       time.Time                 `json:"from,omitzero"` // of the first leg, to the minute; zero: no leg yet
 	To         time.Time                 `json:"to,omitzero"`   // of the last leg's start, likewise
 	Accounting Accounting                `json:"accounting"`
-	Latency    Sides[Latency]            `json:"latency"`  // of the models
-	Overhead   Latency                   `json:"overhead"` // of production's requests beyond the model
+	Latency    Sides[Latency]            `json:"latency"`       // of the models
+	Shapes     Sides[Shape]              `json:"distributions"` // of Latency
+	Overhead   Latency                   `json:"overhead"`      // of production's requests beyond the model
 	Errors     Sides[Errors]             `json:"errors"`
 	Streams    *Sides[StreamReport]      `json:"streams,omitempty"` // nil: no answer was streamed
 }
@@ -74,6 +75,17 @@ func (m *Meter) Accounting(ctx context.Context, id gnomon.MirrorID) (Accounting,
 
 // Report compares two variants over the time of a mirror, up to this instant, over all restarts.
 func (m *Meter) Report(ctx context.Context, id gnomon.MirrorID, production, shadow gnomon.VariantName) (Comparison, error) {
+	var latency Sides[Distribution]
+	c, err := m.compare(ctx, id, production, shadow, &latency)
+	if err != nil {
+		return Comparison{}, err
+	}
+	c.Shapes = Sides[Shape]{shapeOf(&latency.Production, m.opts.Band), shapeOf(&latency.Shadow, m.opts.Band)}
+	return c, nil
+}
+
+// compare is Report without the shapes of the latencies: those take their time, so the latencies are copied for it.
+func (m *Meter) compare(ctx context.Context, id gnomon.MirrorID, production, shadow gnomon.VariantName, latency *Sides[Distribution]) (Comparison, error) {
 	mi, err := m.hold(ctx, id)
 	if err != nil {
 		return Comparison{}, err
@@ -81,6 +93,8 @@ func (m *Meter) Report(ctx context.Context, id gnomon.MirrorID, production, shad
 	defer m.mu.Unlock()
 	m.drainAll()
 	p, s := mi.total(production), mi.total(shadow)
+	latency.Production.Merge(&p.Latency)
+	latency.Shadow.Merge(&s.Latency)
 	c := Comparison{
 		Variants:   Sides[gnomon.VariantName]{production, shadow},
 		Accounting: mi.accounting(),

@@ -14,6 +14,7 @@ import (
 	"gnomon/control"
 	"gnomon/meter"
 	"gnomon/sagemaker"
+	"gnomon/stats"
 	"gnomon/verdict"
 )
 
@@ -99,6 +100,10 @@ func loadOf(x *gnomon.Experiment, a meter.Accounting) float64 {
 	}
 	return float64(copied) / float64(x.Shadow.Count) / (float64(asked) / float64(x.Production.Count))
 }
+
+// band is between which shares of n latencies a quantile of a variant is: for all quantiles and at all times together with a
+// probability of 95 %, as far as the latencies are independent and of one distribution.
+func band(n int64, q float64) (lower, upper float64) { return stats.QuantileBand(n, q, 0.05) }
 
 // compare answers with the comparison of the experiment in the request's path.
 func compare(find func(context.Context, string) (comparison, error), log *slog.Logger) http.Handler {

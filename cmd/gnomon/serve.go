@@ -149,7 +149,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		Worse: func(of gnomon.Mirror) { h.plane.Experiments.Wake(string(of.Experiment)) },
 	})
 	h.meter = meter.New(meter.Options{
-		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours), Judge: h.verdicts,
+		KeepMinutes: time.Duration(c.Retention.Minutes), KeepHours: time.Duration(c.Retention.Hours), Judge: h.verdicts, Band: band,
 	}, h.traffic, log)
 	gate := newGate(c, keys)
 	if h.loops, err = reactor.NewGroup(cmp.Or(c.Limits.Loops, max(1, runtime.GOMAXPROCS(0)/2))); err != nil {
