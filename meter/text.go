@@ -21,8 +21,14 @@ func WriteText(w io.Writer, c Comparison) error {
 	fmt.Fprintln(t.w)
 	t.width = max(cellWidth, len(c.Variants.Production)+2, len(c.Variants.Shadow)+2)
 	t.sides(c.Lines())
+	if c.Latency.Production.Count+c.Latency.Shadow.Count > 0 {
+		fmt.Fprintf(t.w, "\n%s\n", QuantilesAre)
+	}
 	return t.w.Flush()
 }
+
+// QuantilesAre is what whoever reads quantiles of two variants should know.
+const QuantilesAre = "Quantiles are description, no part of a verdict. The difference of two p99s is not the p99 of the differences."
 
 const (
 	stamp      = "2006-01-02 15:04 MST"
