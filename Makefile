@@ -7,7 +7,7 @@ export CGO_ENABLED ?= 0
 .PHONY: build demo test check bench bench-isolation soak generate clean
 
 build:
-	$(GO) build -o $(BIN)/ ./cmd/gnomon ./examples/modelserver ./examples/faultserver ./examples/train
+	$(GO) build -o $(BIN)/ ./cmd/gnomon ./cmd/gnomon-plot ./examples/modelserver ./examples/faultserver ./examples/train
 	$(GO) build -o $(BIN)/gnomon-demo ./examples/demo
 
 # A whole shadow test on this machine: two models are trained, hosted, compared and exchanged.

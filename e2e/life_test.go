@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -186,7 +187,7 @@ func (c client) wantTypedUpdate(name string) {
 	}
 }
 
-// wantReports asks gnomon report for both of its forms.
+// wantReports asks gnomon report for all of its forms.
 func (c client) wantReports(name string, requests int64) {
 	c.t.Helper()
 	report := func(args ...string) []byte {
@@ -205,6 +206,18 @@ func (c client) wantReports(name string, requests int64) {
 			c.t.Errorf("gnomon report does not say %q:\n%s", part, text)
 		}
 	}
+	wantPage(c.t, report("--format", "html"), name)
+	wantPicture(c.t, report("--format", "png"))
+	file := filepath.Join(c.t.TempDir(), "report.png")
+	if out := report("--format", "png", "--output", file); len(out) > 0 {
+		c.t.Errorf("with --output there is also %q", out)
+	}
+	written, err := os.ReadFile(file)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	wantPicture(c.t, written)
+	c.wantNoPictureOnTerminal(name)
 	refused := exec.Command(filepath.Join(bin, "gnomon"), "report", "--data-dir", c.s.data(), "nobody")
 	if out, err := refused.CombinedOutput(); err == nil || !bytes.Contains(out, []byte("ResourceNotFound")) {
 		c.t.Errorf("gnomon report of an unknown experiment: %v %s", err, out)

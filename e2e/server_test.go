@@ -35,7 +35,7 @@ func testMain(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	bin = dir
 	for _, args := range [][]string{
-		{"build", "-o", dir + "/", "../cmd/gnomon", "../examples/modelserver", "../examples/faultserver", "../examples/train"},
+		{"build", "-o", dir + "/", "../cmd/gnomon", "../cmd/gnomon-plot", "../examples/modelserver", "../examples/faultserver", "../examples/train"},
 		{"run", "../examples/train", "--out", filepath.Join(dir, "models")},
 	} {
 		c := exec.Command("go", args...)

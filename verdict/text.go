@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"gnomon/compare"
 )
 
-// said is how a verdict is written for people.
+// Said returns how a verdict is written for people.
+func (v Verdict) Said() string { return cmp.Or(said[v], string(v)) }
+
 var said = map[Verdict]string{
 	Better: "better", NoWorse: "no worse", Worse: "WORSE", Undecided: "undecided", NotJudged: "not judged",
 }
@@ -20,7 +23,7 @@ const shownPaths = 8
 // WriteText writes the verdicts as text for a terminal, with what they rest on. The error is w's.
 func WriteText(w io.Writer, j Judged, r Report) error {
 	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "The shadow is %s.\n", strings.Replace(said[j.Overall], "undecided", "undecided yet", 1))
+	fmt.Fprintf(b, "The shadow is %s.\n", strings.Replace(j.Overall.Said(), "undecided", "undecided yet", 1))
 	for _, why := range r.Why {
 		fmt.Fprintf(b, "  %s\n", why)
 	}

@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -20,13 +16,9 @@ type demoCommand struct {
 
 // Run runs gnomon-demo.
 func (d *demoCommand) Run(ctx context.Context) error {
-	exe, err := os.Executable()
+	path, err := beside("gnomon-demo", "\"make demo\" in a checkout builds and runs it")
 	if err != nil {
-		return fmt.Errorf("find the demo: %w", err)
-	}
-	path := filepath.Join(filepath.Dir(exe), "gnomon-demo")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the demo is not beside gnomon (%s): \"make demo\" in a checkout builds and runs it", path)
+		return err
 	}
 	c := exec.CommandContext(ctx, path, d.Args...)
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -53,9 +53,10 @@ var rules = []struct {
 	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
-	// A face may know the room whose face it is.
+	// A face may know the rooms whose face it is.
 	{"gnomon/api", []string{"gnomon", "gnomon/control", "gnomon/sagemaker"}},
 	{"gnomon/metrics", []string{"gnomon", "gnomon/cloudwatch", "gnomon/meter"}},
+	{"gnomon/report", []string{"gnomon", "gnomon/compare", "gnomon/meter", "gnomon/verdict"}},
 
 	// What is put together from all of it.
 	{"gnomon/cmd/...", []string{"gnomon/..."}},
