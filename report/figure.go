@@ -127,7 +127,7 @@ func course(metric, what, empty string, m verdict.Metric, label func(v, step flo
 	f.Y = linear(seen, label)
 	f.Areas, f.Lines = []Area{interval}, []Curve{effect}
 	f.Rules = []Rule{{Role: Zero, At: 0}, {Role: Margin, Name: fmt.Sprintf("margin %.3g %%", m.Margin*percent), At: m.Margin * percent}}
-	if m.DecidedAfter > 0 {
+	if m.DecidedAfter > 0 && m.Verdict != verdict.Undecided { // else what was found is withheld
 		f.Rules = append(f.Rules, Rule{Role: Decided, Name: "decided", Vertical: true, At: float64(m.DecidedAfter)})
 	}
 	return f

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,21 @@ func TestFigures_OfWhatIsNotJudged(t *testing.T) {
 	}
 	if f := course("Answers", "how many differ", "none", verdict.Metric{}, plain); f.Empty != "none" {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestFigures_DecidedIsOnlyWhatIsNotWithheld(t *testing.T) {
+	for _, c := range []struct {
+		verdict verdict.Verdict
+		after   int64
+		want    bool
+	}{{verdict.Worse, 80, true}, {verdict.Undecided, 80, false}, {verdict.Undecided, 0, false}} {
+		m := courseTo(c.verdict, 100, 0.05, 0.2)
+		m.DecidedAfter = c.after
+		got := slices.ContainsFunc(course("Latency", "", "", m, signed).Rules, func(r Rule) bool { return r.Role == Decided })
+		if got != c.want {
+			t.Errorf("%s after %d: a line is %v, want %v", c.verdict, c.after, got, c.want)
+		}
 	}
 }
 
