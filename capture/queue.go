@@ -42,7 +42,7 @@ func (i *item) part(n int) []byte {
 const blockSize = 256 << 10
 
 // keptBlocks is how many blocks wait for the next items.
-const keptBlocks = 16
+const keptBlocks = 64
 
 // A queue is where legs wait, for some hundred milliseconds, until they are written. Loops put, one goroutine takes.
 type queue struct {

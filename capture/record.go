@@ -75,14 +75,14 @@ func (c *contentTypes) of(contentType string) Encoding {
 
 // encoding is how a body of the content type is written. What is listed as text but is not UTF-8 is Base64 all the same:
 // JSON cannot hold it.
-func (c *contentTypes) encoding(contentType string, body []byte) Encoding {
-	e, ok := c.seen[contentType]
+func (c *contentTypes) encoding(contentType, body []byte) Encoding {
+	e, ok := c.seen[string(contentType)]
 	if !ok {
 		if len(c.seen) == maxSeen {
 			clear(c.seen)
 		}
-		e = c.of(contentType)
-		c.seen[contentType] = e
+		e = c.of(string(contentType))
+		c.seen[string(contentType)] = e
 	}
 	if e != Base64 && !utf8.Valid(body) {
 		return Base64
@@ -102,38 +102,51 @@ func withoutParameters(t string) string {
 // eventVersion is AWS's version of the record.
 const eventVersion = "0"
 
+// A line is a record that is about to be written. Its parts are someone else's memory.
+type line struct {
+	eventID, inferenceID, customAttributes []byte
+	time                                   time.Time
+	input, output                          body
+}
+
+type body struct {
+	contentType []byte
+	encoding    Encoding // empty: it was not captured
+	data        []byte
+}
+
 // append writes the record and the end of the line.
-func (r *Record) append(dst []byte) []byte {
+func (l *line) append(dst []byte) []byte {
 	dst = append(dst, `{"captureData":{`...)
-	if r.Input != nil {
-		dst = r.Input.append(append(dst, `"endpointInput":`...), "INPUT")
+	if l.input.encoding != "" {
+		dst = l.input.append(append(dst, `"endpointInput":`...), "INPUT")
 	}
-	if r.Output != nil {
-		if r.Input != nil {
+	if l.output.encoding != "" {
+		if l.input.encoding != "" {
 			dst = append(dst, ',')
 		}
-		dst = r.Output.append(append(dst, `"endpointOutput":`...), "OUTPUT")
+		dst = l.output.append(append(dst, `"endpointOutput":`...), "OUTPUT")
 	}
-	dst = appendString(append(dst, `},"eventMetadata":{"eventId":`...), r.EventID)
-	if r.InferenceID != "" {
-		dst = appendString(append(dst, `,"inferenceId":`...), r.InferenceID)
+	dst = appendString(append(dst, `},"eventMetadata":{"eventId":`...), l.eventID)
+	if len(l.inferenceID) > 0 {
+		dst = appendString(append(dst, `,"inferenceId":`...), l.inferenceID)
 	}
-	if r.CustomAttributes != "" {
-		dst = append(appendString(append(dst, `,"customAttributes":[`...), r.CustomAttributes), ']')
+	if len(l.customAttributes) > 0 {
+		dst = append(appendString(append(dst, `,"customAttributes":[`...), l.customAttributes), ']')
 	}
-	dst = r.Time.UTC().AppendFormat(append(dst, `,"inferenceTime":"`...), "2006-01-02T15:04:05Z")
+	dst = l.time.UTC().AppendFormat(append(dst, `,"inferenceTime":"`...), "2006-01-02T15:04:05Z")
 	return append(dst, `"},"eventVersion":"`+eventVersion+"\"}\n"...)
 }
 
-func (p *Payload) append(dst []byte, mode string) []byte {
-	dst = appendString(append(dst, `{"observedContentType":`...), p.ContentType)
+func (b *body) append(dst []byte, mode string) []byte {
+	dst = appendString(append(dst, `{"observedContentType":`...), b.contentType)
 	dst = append(append(append(dst, `,"mode":"`...), mode...), `","data":`...)
-	if p.Encoding == Base64 {
-		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), p.Data), '"')
+	if b.encoding == Base64 {
+		dst = append(base64.StdEncoding.AppendEncode(append(dst, '"'), b.data), '"')
 	} else {
-		dst = appendString(dst, p.Data)
+		dst = appendString(dst, b.data)
 	}
-	return append(append(append(dst, `,"encoding":"`...), p.Encoding...), `"}`...)
+	return append(append(append(dst, `,"encoding":"`...), b.encoding...), `"}`...)
 }
 
 // appendString appends s as a JSON string, in which what is not UTF-8 becomes U+FFFD.

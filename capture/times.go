@@ -28,8 +28,9 @@ var faults = []string{
 // FaultName says why there was no answer; an empty string: there was one.
 func (t *Times) FaultName() string { return faults[t.Fault] }
 
-func (t *Times) append(dst []byte) []byte {
-	dst = appendString(append(dst, `{"eventId":`...), t.EventID)
+// append writes the times of an event, whatever the ID in them says, and the end of the line.
+func (t *Times) append(dst, eventID []byte) []byte {
+	dst = appendString(append(dst, `{"eventId":`...), eventID)
 	dst = strconv.AppendInt(append(dst, `,"beganMicros":`...), t.Began.UnixMicro(), 10)
 	dst = strconv.AppendInt(append(dst, `,"modelLatencyMicros":`...), t.Latency.Microseconds(), 10)
 	if t.Status != 0 {

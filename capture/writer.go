@@ -79,10 +79,10 @@ func (w *writer) add(i *item) {
 		f.counts = i.stream.counts
 		w.files[i.stream.key] = f
 	}
-	r := i.record()
-	f.records.pending = r.append(f.records.pending)
-	t := Times{EventID: r.EventID, Began: i.began, Latency: i.leg.ModelLatency, Status: i.leg.Status, Fault: i.leg.Fault}
-	f.times.pending = t.append(f.times.pending)
+	l := i.line()
+	f.records.pending = l.append(f.records.pending)
+	t := Times{Began: i.began, Latency: i.leg.ModelLatency, Status: i.leg.Status, Fault: i.leg.Fault}
+	f.times.pending = t.append(f.times.pending, l.eventID)
 	f.count++
 	if len(f.records.pending) > maxPending {
 		w.flush(f)
@@ -92,24 +92,22 @@ func (w *writer) add(i *item) {
 	}
 }
 
-// record is what an item says.
-func (i *item) record() Record {
-	r := Record{
-		EventID: string(i.part(eventID)), InferenceID: string(i.part(inferenceID)), CustomAttributes: string(i.part(customAttributes)),
-		Time: i.began,
-	}
-	payload := func(contentType, body int) *Payload {
-		p := &Payload{ContentType: string(i.part(contentType)), Data: i.part(body)}
-		p.Encoding = i.stream.types.encoding(p.ContentType, p.Data)
-		return p
-	}
+// line is what an item says.
+func (i *item) line() line {
+	l := line{eventID: i.part(eventID), inferenceID: i.part(inferenceID), customAttributes: i.part(customAttributes), time: i.began}
 	if i.stream.Input {
-		r.Input = payload(inputType, input)
+		l.input = i.body(inputType, input)
 	}
 	if i.stream.Output && i.answered {
-		r.Output = payload(outputType, output)
+		l.output = i.body(outputType, output)
 	}
-	return r
+	return l
+}
+
+func (i *item) body(contentType, data int) body {
+	b := body{contentType: i.part(contentType), data: i.part(data)}
+	b.encoding = i.stream.types.encoding(b.contentType, b.data)
+	return b
 }
 
 // flush writes what is pending of a file, and counts it.

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // bandFrom is the least number of values that QuantileBand says something of, bandShape the A of the bound: a good one
 // for some thousand values and usual levels.
@@ -29,6 +32,23 @@ func QuantileBand(n int64, q, alpha float64) (lower, upper float64) {
 
 // empiricalProcess bounds, for all t ≥ from, how far the share of t values at or below any x is from its probability.
 func empiricalProcess(t, from, alpha, a float64) float64 {
+	return a * math.Sqrt((math.Log1p(math.Log(t/from))+processConstant(a, alpha))/t)
+}
+
+// constants are what processConstant has found. Programs ask for a level or two; more are found anew each time.
+var constants struct {
+	sync.Mutex
+	found map[[2]float64]float64
+}
+
+// processConstant is the least c for which the bound is exceeded with a probability of at most alpha. Finding it takes a
+// millisecond.
+func processConstant(a, alpha float64) float64 {
+	constants.Lock()
+	defer constants.Unlock()
+	if c, ok := constants.found[[2]float64{a, alpha}]; ok {
+		return c
+	}
 	low, high := 0.0, 1.0
 	for processError(a, high) > alpha {
 		low, high = high, 2*high
@@ -40,7 +60,13 @@ func empiricalProcess(t, from, alpha, a float64) float64 {
 			high = c
 		}
 	}
-	return a * math.Sqrt((math.Log1p(math.Log(t/from))+high)/t)
+	if constants.found == nil {
+		constants.found = make(map[[2]float64]float64)
+	}
+	if len(constants.found) < 16 {
+		constants.found[[2]float64{a, alpha}] = high
+	}
+	return high
 }
 
 // processError is the probability that A·sqrt((ln(1+ln(t/from)) + c)/t) is ever exceeded, at most: the least over η, which

@@ -253,8 +253,9 @@ func (s *state) show(m judged) Metric {
 		unit = math.Expm1
 	}
 	q := m.Sequence
+	now := m.point(s.Last)
 	shown := Metric{
-		Values: q.N(), Missing: m.missing, Margin: unit(m.margin), Effect: unit(q.Mean()), Lower: unit(q.Lower(level)), Upper: unit(q.Upper(level)),
+		Values: q.N(), Missing: m.missing, Margin: unit(m.margin), Effect: unit(now.Mean), Lower: unit(now.Lower), Upper: unit(now.Upper),
 		Confidence: 1 - level,
 	}
 	if q.N() > 0 {
@@ -263,7 +264,7 @@ func (s *state) show(m judged) Metric {
 	}
 	course := m.Course
 	if q.N() > 0 && (len(course) == 0 || course[len(course)-1].Values != q.N()) {
-		course = append(course[:len(course):len(course)], m.point(s.Last))
+		course = append(course[:len(course):len(course)], now)
 	}
 	for _, p := range course {
 		shown.Course = append(shown.Course, Point{startOf(p.Slot), p.Values, unit(p.Mean), unit(p.Lower), unit(p.Upper)})
