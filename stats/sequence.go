@@ -197,14 +197,16 @@ func logEvidence(a, v float64) float64 {
 func logMeanExp(x []float64) float64 {
 	most := math.Inf(-1)
 	for _, v := range x {
-		most = math.Max(most, v)
+		most = max(most, v)
 	}
 	if math.IsInf(most, 0) {
 		return most
 	}
 	sum := 0.0
 	for _, v := range x {
-		sum += math.Exp(v - most)
+		if d := v - most; d > -40 { // less than that is lost in rounding
+			sum += math.Exp(d)
+		}
 	}
 	return most + math.Log(sum/float64(len(x)))
 }
