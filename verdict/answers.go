@@ -33,11 +33,11 @@ const (
 	noMemory
 )
 
-// lookAt says what is to be done about the answers of a pair.
-func (r *recorder) lookAt(p *gnomon.Pair) outcome {
+// lookAt says what is to be done about the answers of a pair, of which there are three if production is asked once more.
+func lookAt(p *gnomon.Pair, repeats bool) outcome {
 	sides := [3]*gnomon.Side{&p.Production, &p.Shadow, &p.Repeat}
 	asked := sides[:2]
-	if r.repeats {
+	if repeats {
 		if !p.Repeated {
 			return notAsked
 		}
@@ -55,6 +55,51 @@ func (r *recorder) lookAt(p *gnomon.Pair) outcome {
 		case all == sameBytes && !bytes.Equal(s.Body, p.Production.Body):
 			all = differentBytes
 		}
+	}
+	return all
+}
+
+// look takes in what is known of a pair's answers without comparing them; of those that differ it is nothing yet.
+func (s *slot) look(how outcome) {
+	switch how {
+	case sameBytes:
+		s.Same++
+		s.Answers = s.Answers.Plus(moment(0))
+	case tooLarge:
+		s.uncompared(reasonTooLarge)
+	case noMemory:
+		s.uncompared(reasonBusy)
+	}
+}
+
+// compared takes in the answers of a pair that were not the same bytes.
+func (s *slot) compared(c comparison) {
+	switch {
+	case c.why != "":
+		s.uncompared(string(c.why))
+		return
+	case c.result.Agrees():
+		s.Same++
+	default:
+		s.Differ++
+	}
+	s.Answers = s.Answers.Plus(moment(c.x))
+}
+
+// A comparison is what came of the answers of a pair.
+type comparison struct {
+	result compare.Result // of the shadow's with production's
+	why    compare.Reason // they could not be compared; empty: they were
+	x      float64        // by how much the shadow's differs (1: it does), less what production differs from itself
+}
+
+// compareAll compares production's answer with the shadow's and, if production is asked once more, with its own.
+func compareAll(c *compare.Comparer, sides *[3]compare.Answer, repeats bool) comparison {
+	result := c.Compare(sides[0], sides[1])
+	all := comparison{result, result.Uncomparable, 1 - result.Score}
+	if repeats && all.why == "" {
+		again := c.Compare(sides[0], sides[2])
+		all.why, all.x = again.Uncomparable, all.x-(1-again.Score)
 	}
 	return all
 }
@@ -99,28 +144,14 @@ func (r *recorder) hand(begun int64, p *gnomon.Pair) bool {
 func (v *Verdicts) compare(i item) {
 	defer v.memory.Give(i.size)
 	t := i.trial
-	result := t.answers.compare.Compare(i.sides[0], i.sides[1])
-	why, x := result.Uncomparable, 1-result.Score
-	if i.repeats && why == "" {
-		again := t.answers.compare.Compare(i.sides[0], i.sides[2])
-		why, x = again.Uncomparable, x-(1-again.Score)
-	}
+	c := compareAll(t.answers.compare, &i.sides, i.repeats)
 	t.answers.mu.Lock()
-	t.answers.summary.Add(result, i.eventID)
+	t.answers.summary.Add(c.result, i.eventID)
 	t.answers.mu.Unlock()
 
 	s := t.stripe()
 	defer s.mu.Unlock()
 	slot := s.slot(i.begun)
 	slot.Open--
-	switch {
-	case why != "":
-		slot.uncompared(string(why))
-		return
-	case result.Agrees():
-		slot.Same++
-	default:
-		slot.Differ++
-	}
-	slot.Answers = slot.Answers.Plus(moment(x))
+	slot.compared(c)
 }

@@ -187,15 +187,20 @@ func (m *metric) fold(index int64, values stats.Moments, ripe bool, margin float
 	if !ripe || m.Sequence.Slots() < leastSlots {
 		return
 	}
-	found := func(f **finding, evidence float64) {
-		if *f == nil && evidence >= enough {
-			*f = &finding{index, m.Sequence.N()}
-		}
+	// There is no evidence for what the mean itself is against.
+	mean := m.Sequence.Mean()
+	if m.Worse == nil && mean > margin && m.Sequence.LogEvidenceAbove(margin) >= enough {
+		m.Worse = m.now(index)
 	}
-	found(&m.Worse, m.Sequence.LogEvidenceAbove(margin))
-	found(&m.NoWorse, m.evidenceBelow(margin, missing))
-	found(&m.Better, m.evidenceBelow(0, missing))
+	if m.NoWorse == nil && mean < margin && m.evidenceBelow(margin, missing) >= enough {
+		m.NoWorse = m.now(index)
+	}
+	if m.Better == nil && mean < 0 && m.evidenceBelow(0, missing) >= enough {
+		m.Better = m.now(index)
+	}
 }
+
+func (m *metric) now(index int64) *finding { return &finding{index, m.Sequence.N()} }
 
 // evidenceBelow is the evidence that the mean is below a bound even if all that is missing were as bad as can be.
 func (m *metric) evidenceBelow(bound float64, missing int64) float64 {

@@ -140,25 +140,34 @@ func (s *state) report(of gnomon.Trial, g Guards, differences *compare.Summary) 
 	if s.Pairs > 0 {
 		r.From, r.To = startOf(s.First), startOf(s.Last)
 	}
-	all := s.metrics(of.Judging)
+	var withheld [3]string
+	r.Verdict, withheld = s.judge(of, g)
+	verdicts := [3]Verdict{r.Verdict.Latency, r.Verdict.Errors, r.Verdict.Answers}
 	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
-	for i, m := range all {
+	for i, m := range s.metrics(of.Judging) {
 		*shown[i] = s.show(m)
-		shown[i].Verdict, r.Why = m.verdict(), append(r.Why, "")
+		shown[i].Verdict = verdicts[i]
+		r.Why = append(r.Why, explain(m, shown[i], withheld[i]))
 	}
 	r.Errors.ShadowOnly, r.Errors.ProductionOnly = s.Failed[0], s.Failed[1]
 	r.Answers.Agree, r.Answers.Differ, r.Answers.Uncompared, r.Answers.Differences = s.Same, s.Differ, s.Uncompared, differences
 	r.Latency.ClippedValues = s.Clipped
-	if of.Answers.Kind == gnomon.AnswersOff {
-		r.Answers.Verdict = NotJudged
-	}
-	withheld := s.guard(&r, g)
-	for i, m := range all {
-		r.Why[i] = explain(m, shown[i], withheld[i])
-	}
-	r.Verdict = Judged{overall(&r), r.Latency.Verdict, r.Errors.Verdict, r.Answers.Verdict}
 	r.Warnings = s.warnings(g)
 	return r
+}
+
+// judge returns the verdicts, and why some of the metrics' are withheld.
+func (s *state) judge(of gnomon.Trial, g Guards) (_ Judged, withheld [3]string) {
+	all := s.metrics(of.Judging)
+	var verdicts [3]Verdict
+	for i, m := range all {
+		verdicts[i] = m.verdict()
+	}
+	if of.Answers.Kind == gnomon.AnswersOff {
+		verdicts[2] = NotJudged
+	}
+	withheld = s.guard(&all, &verdicts, g)
+	return Judged{overall(verdicts), verdicts[0], verdicts[1], verdicts[2]}, withheld
 }
 
 // verdict is what has been found, before anything is withheld.
@@ -178,27 +187,26 @@ func (m judged) verdict() Verdict {
 func (v Verdict) good() bool { return v == Better || v == NoWorse }
 
 // guard withholds verdicts that the circumstances do not allow. It returns why, by metric.
-func (s *state) guard(r *Report, g Guards) (withheld [3]string) {
-	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
-	for i, m := range shown {
-		if m.Missing == 0 || m.Verdict == Worse || m.Verdict == NotJudged {
+func (s *state) guard(all *[3]judged, verdicts *[3]Verdict, g Guards) (withheld [3]string) {
+	for i, m := range all {
+		if m.missing == 0 || verdicts[i] == Worse || verdicts[i] == NotJudged {
 			continue
 		}
 		// The mean as it would be if all that is missing were as bad as can be.
-		mean, bound := m.mean(s, i), s.bound(m, i)
-		worst := (mean*float64(m.Values) + float64(m.Missing)) / float64(m.Values+m.Missing)
-		if mean < bound && worst >= bound {
-			m.Verdict, withheld[i] = Undecided, fmt.Sprintf("%d values are missing, and had they been as bad as can be, the shadow would be worse", m.Missing)
+		mean, n := m.Sequence.Mean(), m.Sequence.N()
+		worst := (mean*float64(n) + float64(m.missing)) / float64(n+m.missing)
+		if mean < m.margin && worst >= m.margin {
+			verdicts[i], withheld[i] = Undecided, fmt.Sprintf("%d values are missing, and had they been as bad as can be, the shadow would be worse", m.missing)
 		}
 	}
-	l := &r.Latency
-	switch starved := s.starved(l.Margin); {
-	case l.Verdict == Worse && starved != "":
-		l.Verdict, withheld[0] = Undecided, starved
-	case l.Verdict.good() && g.Load > 0 && g.Load < leastLoad:
-		l.Verdict, withheld[0] = Undecided, fmt.Sprintf("an instance of the shadow had %.2g of the load of one of production's, and has it easier", g.Load)
-	case l.Verdict == Better && !r.Errors.Verdict.good():
-		l.Verdict = NoWorse // whoever fails is quick
+	latency := &verdicts[0]
+	switch starved := s.starved(math.Expm1(all[0].margin)); {
+	case *latency == Worse && starved != "":
+		*latency, withheld[0] = Undecided, starved
+	case latency.good() && g.Load > 0 && g.Load < leastLoad:
+		*latency, withheld[0] = Undecided, fmt.Sprintf("an instance of the shadow had %.2g of the load of one of production's, and has it easier", g.Load)
+	case *latency == Better && !verdicts[1].good():
+		*latency = NoWorse // whoever fails is quick
 	}
 	return withheld
 }
@@ -219,19 +227,7 @@ func (s *state) starved(margin float64) string {
 	return fmt.Sprintf("the shadow was slower, but its instances waited for a processor for %.3g ms a request and production's for %.3g ms; the machine is too busy to compare latencies", shadow/1e3, production/1e3)
 }
 
-func (m *Metric) mean(s *state, i int) float64 {
-	return [3]*metric{&s.Latency, &s.Errors, &s.Answers}[i].Sequence.Mean()
-}
-
-func (s *state) bound(m *Metric, i int) float64 {
-	if i == 0 {
-		return math.Log1p(m.Margin)
-	}
-	return m.Margin
-}
-
-func overall(r *Report) Verdict {
-	verdicts := []Verdict{r.Latency.Verdict, r.Errors.Verdict, r.Answers.Verdict}
+func overall(verdicts [3]Verdict) Verdict {
 	all := NoWorse
 	for _, v := range verdicts {
 		switch {

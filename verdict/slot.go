@@ -108,12 +108,6 @@ func logRatio(shadow, production *gnomon.Side) (float64, bool) {
 	return math.Log(micros(shadow) / micros(production)), true
 }
 
-// agree takes in answers that are the same, and so is that of production asked once more.
-func (s *slot) agree() {
-	s.Same++
-	s.Answers = s.Answers.Plus(moment(0))
-}
-
 func (s *slot) uncompared(why string) {
 	if s.Uncompared == nil {
 		s.Uncompared = make(map[string]int64)
@@ -227,24 +221,16 @@ func (r *recorder) Discard(begun int64) {
 func (r *recorder) End(begun int64, p *gnomon.Pair) {
 	how := notAsked
 	if r.answers {
-		how = r.lookAt(p)
+		how = lookAt(p, r.repeats)
 	}
 	later := how == differentBytes && r.hand(begun, p)
+	if how == differentBytes && !later {
+		how = noMemory
+	}
 	s := r.trial.stripe()
 	x := s.slot(begun)
 	x.note(p, r.repeats)
-	switch how {
-	case sameBytes:
-		x.agree()
-	case differentBytes:
-		if !later {
-			x.uncompared(reasonBusy)
-		}
-	case tooLarge:
-		x.uncompared(reasonTooLarge)
-	case noMemory:
-		x.uncompared(reasonBusy)
-	}
+	x.look(how)
 	if !later {
 		x.Open--
 	}

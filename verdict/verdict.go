@@ -4,7 +4,7 @@
 // began within 100 ms of each other; state (fold.go), what all slots so far come to, folded one after the other in the order of
 // time, and saved; [Report] (report.go), what a person is told. Answers that are not the same bytes are compared beside the hot
 // path (answers.go), and their slot waits for them. [Verdicts.Unsaved] folds: whoever saves the counts of the same requests calls
-// it, so that both are saved together.
+// it, so that both are saved together. A [Rehearsal] is a trial without all this: slots in, verdicts out.
 //
 // A verdict does not depend on when, or how often, anybody looks. It is decided slot by slot, with one confidence sequence for
 // each of latency, errors and answers ([stats.Sequence]), and what has been decided stays decided.
@@ -60,6 +60,7 @@ const (
 	sealAfter  = 2 * time.Second  // of a slot's end; nothing begins in it then
 	longestLeg = 15 * time.Minute // a slot that is older waits for nobody
 	leastSlots = 300              // with values in them, before which nothing is decided
+	leastTime  = time.Minute      // likewise, unless Options say otherwise
 )
 
 // Verdicts are those of all trials.
@@ -77,7 +78,7 @@ const maxWaiting = 4096
 
 // New returns verdicts on nothing. What is recorded is kept from then on; answers are compared while Run runs.
 func New(opts Options) *Verdicts {
-	opts.LeastTime = cmp.Or(opts.LeastTime, time.Minute)
+	opts.LeastTime = cmp.Or(opts.LeastTime, leastTime)
 	opts.Memory = cmp.Or(opts.Memory, 32<<20)
 	return &Verdicts{
 		opts: opts, memory: budget.New(opts.Memory), work: make(chan item, maxWaiting), trials: make(map[gnomon.MirrorID]*trial),
