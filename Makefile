@@ -4,7 +4,7 @@ GO ?= go
 BIN := bin
 export CGO_ENABLED ?= 0
 
-.PHONY: build demo test check bench bench-isolation soak generate clean
+.PHONY: build demo test check bench bench-isolation calibration soak generate clean
 
 build:
 	$(GO) build -o $(BIN)/ ./cmd/gnomon ./cmd/gnomon-plot ./examples/modelserver ./examples/faultserver ./examples/train
@@ -37,6 +37,10 @@ bench:
 
 bench-isolation:
 	$(GO) run ./bench/isolation $(BENCHFLAGS)
+
+# What verdicts are worth, by simulation. BENCHFLAGS=-quick is a minute. A verdict that is wrong too often fails.
+calibration:
+	$(GO) run ./bench/calibration $(BENCHFLAGS)
 
 soak:
 	$(GO) run ./bench/soak $(BENCHFLAGS)
