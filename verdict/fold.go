@@ -133,11 +133,15 @@ func (s *state) fold(index int64, x *slot, j gnomon.Judging, leastTime time.Dura
 	s.Missing, s.Uncompared = added(s.Missing, x.Missing), added(s.Uncompared, x.Uncompared)
 	s.Kept.merge(&x.Kept)
 	s.Dropped.merge(&x.Dropped)
-	ripe := startOf(s.Last).Sub(startOf(s.First)) >= leastTime
+	lasted := startOf(s.Last).Sub(startOf(s.First))
 	for _, m := range s.metrics(j) {
-		m.fold(index, m.of(x), ripe, m.margin, m.missing)
+		m.fold(index, m.of(x), ripeness{lasted >= leastTime, lasted >= patience*leastTime}, m.margin, m.missing)
 	}
 }
+
+// ripeness says what may be found for the time that a trial has lasted. To be found no worse takes longer: bad values may come in
+// bursts, and what has not been seen for a minute may come in the next.
+type ripeness struct{ worse, noWorse bool }
 
 // A judged is a metric with what it is judged by.
 type judged struct {
@@ -176,7 +180,7 @@ func sum[K comparable](m map[K]int64) int64 {
 }
 
 // fold takes in the values of a slot and looks for findings, for as long as there are enough slots and time.
-func (m *metric) fold(index int64, values stats.Moments, ripe bool, margin float64, missing int64) {
+func (m *metric) fold(index int64, values stats.Moments, ripe ripeness, margin float64, missing int64) {
 	if values.N == 0 {
 		return
 	}
@@ -184,18 +188,18 @@ func (m *metric) fold(index int64, values stats.Moments, ripe bool, margin float
 		panic(err) // values are clipped
 	}
 	m.note(index)
-	if !ripe || m.Sequence.Slots() < leastSlots {
+	if m.Sequence.Slots() < leastSlots {
 		return
 	}
 	// There is no evidence for what the mean itself is against.
 	mean := m.Sequence.Mean()
-	if m.Worse == nil && mean > margin && m.Sequence.LogEvidenceAbove(margin) >= enough {
+	if ripe.worse && m.Worse == nil && mean > margin && m.Sequence.LogEvidenceAbove(margin) >= enough {
 		m.Worse = m.now(index)
 	}
-	if m.NoWorse == nil && mean < margin && m.evidenceBelow(margin, missing) >= enough {
+	if ripe.noWorse && m.NoWorse == nil && mean < margin && m.evidenceBelow(margin, missing) >= enough {
 		m.NoWorse = m.now(index)
 	}
-	if m.Better == nil && mean < 0 && m.evidenceBelow(0, missing) >= enough {
+	if ripe.noWorse && m.Better == nil && mean < 0 && m.evidenceBelow(0, missing) >= enough {
 		m.Better = m.now(index)
 	}
 }

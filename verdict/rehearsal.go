@@ -67,4 +67,4 @@ func (r *Rehearsal) Judged() Judged {
 }
 
 // Report returns all that is known up to the last slot. It takes far longer than Judged.
-func (r *Rehearsal) Report() Report { return r.state.report(r.of, Guards{}, r.summary) }
+func (r *Rehearsal) Report() Report { return r.state.report(r.of, Guards{}, r.leastTime, r.summary) }

@@ -48,7 +48,7 @@ func TestRehearsal_IsATrial(t *testing.T) {
 				b := books{}
 				v := running(t, Options{Store: b})
 				k := &keeper{PairRecorder: v.Pairs(of), slots: make(map[int64][]gnomon.Pair)}
-				r := NewRehearsal(of, 0)
+				r := NewRehearsal(of, least)
 				for range 200 {
 					for range 100 {
 						time.Sleep(10 * time.Millisecond)

@@ -128,11 +128,11 @@ func (v *Verdicts) Report(ctx context.Context, of gnomon.Trial, g Guards) (Repor
 	t.answers.mu.Lock()
 	differences.Merge(t.answers.summary)
 	t.answers.mu.Unlock()
-	return t.state.report(of, g, differences), nil
+	return t.state.report(of, g, v.opts.LeastTime, differences), nil
 }
 
 // report says what the state comes to.
-func (s *state) report(of gnomon.Trial, g Guards, differences *compare.Summary) Report {
+func (s *state) report(of gnomon.Trial, g Guards, least time.Duration, differences *compare.Summary) Report {
 	r := Report{Pairs: s.Pairs, Missing: make(map[string]int64)}
 	for b, n := range s.Missing {
 		r.Missing[string(b)] = n
@@ -146,6 +146,9 @@ func (s *state) report(of gnomon.Trial, g Guards, differences *compare.Summary) 
 	shown := [3]*Metric{&r.Latency, &r.Errors.Metric, &r.Answers.Metric}
 	for i, m := range s.metrics(of.Judging) {
 		*shown[i] = s.show(m)
+		if m.Worse == nil && m.Better == nil && m.NoWorse == nil {
+			s.foretell(m, least, shown[i])
+		}
 		shown[i].Verdict = verdicts[i]
 		r.Why = append(r.Why, explain(m, shown[i], withheld[i]))
 	}
@@ -271,17 +274,21 @@ func (s *state) show(m judged) Metric {
 			return shown
 		}
 	}
-	s.foretell(m, &shown)
 	return shown
 }
 
 // foretell says how long it takes until the metric is decided, if things go on as they are.
-func (s *state) foretell(m judged, shown *Metric) {
+func (s *state) foretell(m judged, least time.Duration, shown *Metric) {
 	left, ok := m.Sequence.PairsToDecide(m.margin, level)
 	lasted := startOf(s.Last).Sub(startOf(s.First)).Seconds()
 	if !ok || lasted <= 0 {
 		return
 	}
-	seconds := float64(left) / (float64(m.Sequence.N()) / lasted)
+	if m.Sequence.Mean() < m.margin {
+		least *= patience
+	}
+	perSecond := float64(m.Sequence.N()) / lasted
+	seconds := max(float64(left)/perSecond, least.Seconds()-lasted)
+	left = max(left, int64(seconds*perSecond))
 	shown.ValuesLeft, shown.SecondsLeft = &left, &seconds
 }

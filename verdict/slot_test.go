@@ -150,7 +150,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		s.State.fold(1<<40, &slot{Pairs: 1, Latency: moment(0.5), Errors: moment(0), Answers: moment(1)}, gnomon.Judging{}.WithDefaults(), 0)
-		s.State.report(trialOf, Guards{}, new(compare.Summary))
+		s.State.report(trialOf, Guards{}, time.Minute, new(compare.Summary))
 	})
 }
 

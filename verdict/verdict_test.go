@@ -38,10 +38,14 @@ func (b books) flush(t *testing.T, v *Verdicts) {
 	saved()
 }
 
+// least is the least time of trials in tests.
+const least = 20 * time.Second
+
 // running returns verdicts that compare until the test ends.
 func running(t *testing.T, o Options) *Verdicts {
 	t.Helper()
 	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	o.LeastTime = least
 	v := New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
@@ -210,6 +214,23 @@ func TestVerdicts_RestartChangesNothing(t *testing.T) {
 	if once.Pairs != 30_000 {
 		t.Errorf("%d pairs", once.Pairs)
 	}
+}
+
+// TestVerdicts_WaitForBursts has a shadow that is the same, and one that is worse: what is bad is told early, and what is good late.
+func TestVerdicts_WaitForBursts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := books{}
+		v := running(t, Options{Store: b})
+		p := play{of: trialOf, production: answering(10*time.Millisecond, same), shadow: answering(12*time.Millisecond, same), rand: rand.New(rand.NewPCG(3, 4))}
+		p.seconds(t, v, b, 95)
+		if r := report(t, v, trialOf, Guards{}); r.Verdict != (Judged{Worse, Worse, Undecided, Undecided}) {
+			t.Errorf("after 95 s the verdicts are %+v\n%s", r.Verdict, strings.Join(r.Why, "\n"))
+		}
+		p.seconds(t, v, b, 10)
+		if r := report(t, v, trialOf, Guards{}); r.Verdict != (Judged{Worse, Worse, NoWorse, NoWorse}) {
+			t.Errorf("after 105 s the verdicts are %+v\n%s", r.Verdict, strings.Join(r.Why, "\n"))
+		}
+	})
 }
 
 // TestVerdicts_LooksDoNotMatter looks at each flush of one of two runs.
