@@ -6,6 +6,7 @@ import "time"
 type Trial struct {
 	Mirror
 	Production VariantName // that it is compared with
+	Revision   string      // names what both variants run; what is known of another one counts for nothing. Empty: as it was
 	Fraction   float64     // of the requests that is copied, 0..1
 	Answers    Answers
 	Judging    Judging

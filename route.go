@@ -41,6 +41,7 @@ type MirrorRoute struct {
 	Fraction   float64 // 0..1 of the requests
 	Salt       string  // keys the sample: of two mirrors with one Salt, the larger sample contains the smaller
 	MaxRate    float64 // copies per second over all routers; 0: no cap
+	Revision   string  // names what is compared: another one when either variant runs something else
 	Answers    Answers // how they are compared
 	Judging    Judging
 	Paused     bool      // counted as stopped instead of copied: the experiment is ending

@@ -70,7 +70,7 @@ func sameMirror(x, y gnomon.MirrorRoute) bool {
 	same := sameVariant(x.Shadow, y.Shadow) && x.Until.Equal(y.Until)
 	return same && x.ID == y.ID && x.Experiment == y.Experiment && x.Source == y.Source &&
 		x.Fraction == y.Fraction && x.Salt == y.Salt && x.MaxRate == y.MaxRate && x.Paused == y.Paused &&
-		x.Answers.Equal(y.Answers) && x.Judging == y.Judging
+		x.Revision == y.Revision && x.Answers.Equal(y.Answers) && x.Judging == y.Judging
 }
 
 // route returns where the requests of the site's endpoint go: to the instances in service of what is live.
@@ -140,8 +140,14 @@ func (s site) underTest(instances map[gnomon.InstanceID]gnomon.Instance) []gnomo
 		ID: s.x.Mirror(), Experiment: s.x.Name, Source: s.x.Production.Name,
 		Shadow:   s.variantRoute(shadow, gnomon.Shadow, instances),
 		Fraction: o.Fraction, Salt: string(s.x.Mirror()), MaxRate: s.x.Settings.MaxRate, Answers: s.x.Settings.Answers, Judging: s.x.Settings.Judging,
-		Paused: o.Paused, Until: s.x.Schedule.End,
+		Paused: o.Paused, Until: s.x.Schedule.End, Revision: s.revision(shadow),
 	}}
+}
+
+// revision names what the experiment compares.
+func (s site) revision(shadow gnomon.Variant) string {
+	production, _, _ := s.e.Live.Variant(s.x.Production.Name)
+	return production.Fingerprint() + "/" + shadow.Fingerprint()
 }
 
 // fraction is the share of requests that a shadow's weight asks for beside the weight of production: their ratio, at

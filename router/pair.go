@@ -46,7 +46,7 @@ func (r *Router) compilePairs(route gnomon.MirrorRoute, of gnomon.Mirror) gnomon
 		return nil
 	}
 	return r.opts.Judge.Pairs(gnomon.Trial{
-		Mirror: of, Production: route.Source, Fraction: route.Fraction, Answers: route.Answers, Judging: route.Judging,
+		Mirror: of, Production: route.Source, Revision: route.Revision, Fraction: route.Fraction, Answers: route.Answers, Judging: route.Judging,
 	})
 }
 

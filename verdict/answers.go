@@ -106,17 +106,18 @@ func compareAll(c *compare.Comparer, sides *[3]compare.Answer, repeats bool) com
 
 // An item is a pair whose answers wait to be compared. Its slot is open until they are.
 type item struct {
-	trial   *trial
-	begun   int64
-	eventID string
-	size    int64
-	sides   [3]compare.Answer // production's, the shadow's, and that of the repeat
-	repeats bool
+	trial      *trial
+	generation int64
+	begun      int64
+	eventID    string
+	size       int64
+	sides      [3]compare.Answer // production's, the shadow's, and that of the repeat
+	repeats    bool
 }
 
 // hand copies the answers of a pair and has them compared. It reports false if there is no room.
 func (r *recorder) hand(begun int64, p *gnomon.Pair) bool {
-	i := item{trial: r.trial, begun: begun, repeats: r.repeats}
+	i := item{trial: r.trial, generation: r.generation, begun: begun, repeats: r.repeats}
 	of := [3]*gnomon.Side{&p.Production, &p.Shadow, &p.Repeat}
 	for _, s := range of {
 		i.size += int64(len(s.Body))
@@ -145,12 +146,14 @@ func (v *Verdicts) compare(i item) {
 	defer v.memory.Give(i.size)
 	t := i.trial
 	c := compareAll(t.answers.compare, &i.sides, i.repeats)
+	s := t.stripe()
+	defer s.mu.Unlock()
+	if !t.is(i.generation) {
+		return
+	}
 	t.answers.mu.Lock()
 	t.answers.summary.Add(c.result, i.eventID)
 	t.answers.mu.Unlock()
-
-	s := t.stripe()
-	defer s.mu.Unlock()
 	slot := s.slot(i.begun)
 	slot.Open--
 	slot.compared(c)

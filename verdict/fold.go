@@ -25,7 +25,9 @@ var enough = -math.Log(level)
 
 // A state is what all slots of a trial come to that were folded, in the order of time. It is kept as JSON; field names stay.
 type state struct {
-	First, Last int64 // slots with pairs
+	Revision    string    `json:",omitzero"` // of what both variants run
+	Anew        time.Time `json:",omitzero"` // since when, if another one was tried before
+	First, Last int64     // slots with pairs
 	Pairs       int64
 	Clipped     int64
 	Failed      [2]int64 // requests in which the shadow only failed, and production only
@@ -289,6 +291,15 @@ func (s *slot) check() error {
 // resume goes on from what was saved. What was recorded meanwhile is in the stripes. The caller holds Verdicts.mu.
 func (t *trial) resume(s *saved) {
 	t.state = s.State
+	switch {
+	case !t.known || t.of.Revision == "":
+	case s.State.Revision == "": // it is the first
+		t.state.Revision = t.of.Revision
+	case s.State.Revision != t.of.Revision:
+		t.state = newState()
+		t.state.Revision, t.state.Anew = t.of.Revision, time.Now().UTC()
+		s = &saved{State: t.state, Folded: s.Folded}
+	}
 	t.folded.Store(max(t.folded.Load(), s.Folded))
 	for i, x := range s.Open {
 		t.openSlot(i).merge(x)

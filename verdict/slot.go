@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gnomon"
+	"gnomon/compare"
 	"gnomon/stats"
 )
 
@@ -173,10 +174,11 @@ var slots = sync.Pool{New: func() any { return new(slot) }}
 
 // A recorder takes the pairs of a trial.
 type recorder struct {
-	trial   *trial
-	work    *Verdicts
-	repeats bool
-	answers bool
+	trial      *trial
+	generation int64
+	work       *Verdicts
+	repeats    bool
+	answers    bool
 }
 
 // stripe returns one, locked.
@@ -196,7 +198,9 @@ func startOf(index int64) time.Time {
 // SampledOut implements [gnomon.PairRecorder].
 func (r *recorder) SampledOut() {
 	s := r.trial.stripe()
-	s.sampledOut++
+	if r.current() {
+		s.sampledOut++
+	}
 	s.mu.Unlock()
 }
 
@@ -204,8 +208,10 @@ func (r *recorder) SampledOut() {
 func (r *recorder) Begin(at time.Time) int64 {
 	i := max(indexOf(at), r.trial.folded.Load()+1)
 	s := r.trial.stripe()
-	s.slot(i).Open++
-	s.sampledIn++
+	if r.current() {
+		s.slot(i).Open++
+		s.sampledIn++
+	}
 	s.mu.Unlock()
 	return i
 }
@@ -213,9 +219,16 @@ func (r *recorder) Begin(at time.Time) int64 {
 // Discard implements [gnomon.PairRecorder].
 func (r *recorder) Discard(begun int64) {
 	s := r.trial.stripe()
-	s.slot(begun).Open--
+	if r.current() {
+		s.slot(begun).Open--
+	}
 	s.mu.Unlock()
 }
+
+// current reports whether what the recorder is told still counts. The caller holds a stripe: until it lets go, that holds.
+func (r *recorder) current() bool { return r.trial.is(r.generation) }
+
+func (t *trial) is(generation int64) bool { return t.generation.Load() == generation }
 
 // End implements [gnomon.PairRecorder].
 func (r *recorder) End(begun int64, p *gnomon.Pair) {
@@ -228,22 +241,26 @@ func (r *recorder) End(begun int64, p *gnomon.Pair) {
 		how = noMemory
 	}
 	s := r.trial.stripe()
+	defer runtime.KeepAlive(r) // until here, the trial may not be forgotten
+	defer s.mu.Unlock()
+	if !r.current() {
+		return
+	}
 	x := s.slot(begun)
 	x.note(p, r.repeats)
 	x.look(how)
 	if !later {
 		x.Open--
 	}
-	s.mu.Unlock()
-	runtime.KeepAlive(r) // until here, the trial may not be forgotten
 }
 
 // A trial is what is known of one.
 type trial struct {
-	id        gnomon.MirrorID
-	folded    atomic.Int64 // the last slot that was
-	recorders atomic.Int64
-	stripes   [stripes]stripe
+	id         gnomon.MirrorID
+	folded     atomic.Int64 // the last slot that was
+	recorders  atomic.Int64
+	generation atomic.Int64 // counts revisions
+	stripes    [stripes]stripe
 
 	answers answers
 
@@ -258,6 +275,28 @@ type trial struct {
 	changed bool
 	told    bool     // that the shadow is worse
 	looked  [2]int64 // requests of production and the shadow at the last look; 0: there was none
+}
+
+// anew forgets what is known of the revision before. The caller holds Verdicts.mu.
+func (t *trial) anew() {
+	t.generation.Add(1)
+	for i := range t.stripes {
+		st := &t.stripes[i]
+		st.mu.Lock()
+		st.slots, st.sampledIn, st.sampledOut = nil, 0, 0
+		st.mu.Unlock()
+	}
+	t.answers.mu.Lock()
+	t.answers.summary = new(compare.Summary)
+	t.answers.mu.Unlock()
+	clear(t.open)
+	t.told, t.looked = false, [2]int64{}
+	if t.state != nil {
+		t.state = newState()
+		t.state.Revision, t.state.Anew = t.of.Revision, time.Now().UTC()
+		t.version++
+		t.changed = true
+	}
 }
 
 // look takes in for how long a variant has waited since the look before. The caller holds Verdicts.mu.

@@ -87,7 +87,8 @@ func New(opts Options) *Verdicts {
 }
 
 // Pairs returns the recorder of a trial. It may be asked for the same trial again; what the recorders are told adds up. Of what
-// the trial says only Fraction may have changed.
+// the trial says only Fraction and Revision may have changed. With another Revision the trial begins anew, and what earlier
+// recorders are told from then on counts for nothing.
 func (v *Verdicts) Pairs(of gnomon.Trial) gnomon.PairRecorder {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -96,8 +97,18 @@ func (v *Verdicts) Pairs(of gnomon.Trial) gnomon.PairRecorder {
 		t.answers.compare = compare.New(of.Answers)
 	}
 	of.Judging = of.Judging.WithDefaults()
+	before := t.of.Revision
+	if t.state != nil {
+		before = t.state.Revision
+	}
 	t.known, t.of = true, of
-	r := &recorder{trial: t, work: v, repeats: of.Judging.NoiseFloor > 0, answers: of.Answers.Kind != gnomon.AnswersOff}
+	switch {
+	case before != "" && of.Revision != "" && before != of.Revision:
+		t.anew()
+	case before == "" && t.state != nil:
+		t.state.Revision = of.Revision
+	}
+	r := &recorder{trial: t, generation: t.generation.Load(), work: v, repeats: of.Judging.NoiseFloor > 0, answers: of.Answers.Kind != gnomon.AnswersOff}
 	t.recorders.Add(1)
 	runtime.AddCleanup(r, func(t *trial) { t.recorders.Add(-1) }, t)
 	return r

@@ -233,6 +233,39 @@ func TestVerdicts_WaitForBursts(t *testing.T) {
 	})
 }
 
+// TestVerdicts_BeginAnew has a shadow that is worse and is exchanged for one that is not: what is known of the first counts for
+// nothing, also when the exchange comes while nobody runs, and nothing is forgotten where nothing was exchanged.
+func TestVerdicts_BeginAnew(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := books{}
+			v := running(t, Options{Store: b})
+			p := play{of: trialOf, production: answering(10*time.Millisecond, same), shadow: answering(20*time.Millisecond, odd), rand: rand.New(rand.NewPCG(3, 4))}
+			p.of.Revision = "a/b"
+			p.seconds(t, v, b, 60)
+			rec, late := v.Pairs(p.of), gnomon.Pair{Bucket: gnomon.BucketShadowError}
+			begun := rec.Begin(time.Now())
+			if restart {
+				v = running(t, Options{Store: b})
+			}
+			if r := report(t, v, trialOf, Guards{}); r.Verdict.Overall != Worse || r.Pairs < 5000 {
+				t.Errorf("restart %v: the first is %s after %d pairs", restart, r.Verdict.Overall, r.Pairs)
+			}
+			p.of.Revision, p.shadow = "a/c", answering(10*time.Millisecond, same)
+			p.seconds(t, v, b, 1)
+			rec.End(begun, &late)
+			p.seconds(t, v, b, 129)
+			r := report(t, v, trialOf, Guards{})
+			if r.Verdict != (Judged{NoWorse, NoWorse, NoWorse, NoWorse}) || r.Pairs > 13_000 || r.Errors.ShadowOnly > 0 || len(r.Answers.Differences.Paths()) > 0 {
+				t.Errorf("restart %v: the second is %+v after %d pairs\n%s", restart, r.Verdict, r.Pairs, strings.Join(r.Why, "\n"))
+			}
+			if !slices.ContainsFunc(r.Warnings, func(s string) bool { return strings.Contains(s, "was changed at") }) {
+				t.Errorf("nothing tells of it: %q", r.Warnings)
+			}
+		})
+	}
+}
+
 // TestVerdicts_LooksDoNotMatter looks at each flush of one of two runs.
 func TestVerdicts_LooksDoNotMatter(t *testing.T) {
 	outcome := func(t *testing.T, looks bool) (r Report) {

@@ -92,6 +92,9 @@ const (
 func (s *state) warnings(g Guards) []string {
 	var all []string
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if !s.Anew.IsZero() {
+		add("What either variant runs was changed at %s: what came before counts for nothing.", s.Anew.Format(time.RFC3339))
+	}
 	if n := s.missing(); n > 0 {
 		add("%d of %d requests of the sample were not copied (%s). They are counted as if they had been as bad as can be.", n, s.Pairs, counts(s.Missing))
 	}
