@@ -110,7 +110,7 @@ func (v verdictCase) as(j judged) string {
 // TestVerdict has models that are the same, and models that are worse in one way each. It has the machine for itself: what is
 // told of latencies would else be about the other tests.
 func TestVerdict(t *testing.T) {
-	c := newServer(t, "verdict: {least_time: 10s}\n").client()
+	c := newServer(t, "verdict: {least_time: 5s}\n").client()
 	const well = "slow=100ms"
 	c.faultyModel("well", well)
 	cases := map[string]verdictCase{

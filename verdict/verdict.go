@@ -59,7 +59,7 @@ const (
 	slotTime   = 100 * time.Millisecond
 	sealAfter  = 2 * time.Second  // of a slot's end; nothing begins in it then
 	longestLeg = 15 * time.Minute // a slot that is older waits for nobody
-	patience   = 10               // so many times the least time has to last what is found no worse
+	patience   = 20               // so many times the least time has to last what is found no worse
 	leastSlots = 300              // with values in them, before which nothing is decided
 	leastTime  = time.Minute      // likewise, unless Options say otherwise
 )

@@ -39,7 +39,7 @@ func (b books) flush(t *testing.T, v *Verdicts) {
 }
 
 // least is the least time of trials in tests.
-const least = 10 * time.Second
+const least = 5 * time.Second
 
 // running returns verdicts that compare until the test ends.
 func running(t *testing.T, o Options) *Verdicts {

@@ -24,7 +24,7 @@ const configuration = `# The demo's configuration. An image is a command; the na
 images:
   - name: "*.dkr.ecr.*.amazonaws.com/digits:*"
     command: [%q, "serve", "--host", "127.0.0.1", "--port", "{port}", "--model-dir", "{model_dir}"]
-verdict: {least_time: 3s} # an experiment of days can wait for longer
+verdict: {least_time: 1500ms} # an experiment of days can wait for longer
 `
 
 // A gnomon is a server that the demo has started.
