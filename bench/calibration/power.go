@@ -10,8 +10,6 @@ import (
 	"gnomon"
 )
 
-func logMargin(m float64) float64 { return math.Log1p(m) }
-
 // A question is how many pairs it takes until something is said.
 type question struct {
 	head string
