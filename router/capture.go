@@ -88,14 +88,20 @@ func (k *keeper) add(run []byte, l *lane) {
 		return
 	}
 	if len(run) > k.limit-len(k.data) {
-		k.lost = gnomon.TooLarge
+		k.lose(gnomon.TooLarge, l)
 		return
 	}
 	if len(k.data)+len(run) > cap(k.data) && !k.grow(len(run), l) {
-		k.lost = gnomon.NoMemory
+		k.lose(gnomon.NoMemory, l)
 		return
 	}
 	k.data = append(k.data, run...)
+}
+
+// lose gives up an answer, of which no part is of any use.
+func (k *keeper) lose(why gnomon.Kept, l *lane) {
+	k.end(l)
+	k.on, k.lost = true, why
 }
 
 // grow makes room for n more bytes. It reports false if there is none.

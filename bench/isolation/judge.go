@@ -22,6 +22,7 @@ const (
 	settling     = time.Minute // of the server's memory; a cell that is shorter has no trend
 	itself       = 96 << 20    // bytes that a server holds without copies, at most
 	mirrorMemory = 256 << 20   // bytes of copies, by default
+	keptMemory   = 64 << 20    // bytes of answers that are kept to be compared, by default
 	mirrorCopies = 1024 + 64   // waiting and under way, by default
 )
 
@@ -91,10 +92,14 @@ func (r result) watched() time.Duration {
 }
 
 // mayHold is how many bytes a server may hold: itself, the callers' requests, and all copies that may wait or be under way,
-// each in memory of up to twice its size, all of which the garbage collector lets grow to twice as much.
+// each in memory of up to twice its size, and large answers as far as they are kept; all of which the garbage collector lets grow
+// to twice as much.
 func (r result) mayHold() int64 {
-	body := int64(r.size.bytes)
-	return itself + 2*(2*callers*body+min(mirrorMemory, 2*mirrorCopies*body))
+	body, answers := int64(r.size.bytes), int64(0)
+	if r.shadow.Large {
+		answers = keptMemory
+	}
+	return itself + 2*(2*callers*body+min(mirrorMemory, 2*mirrorCopies*body)+answers)
 }
 
 // judged reports whether latencies are.

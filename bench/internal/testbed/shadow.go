@@ -17,6 +17,8 @@ type Shadow struct {
 	// Machine is true when a shadow takes the machine's processors by doing what it should, or whatever it is sent, so that
 	// latencies beside it say more of the machine than of Gnomon.
 	Machine bool
+	// Large is true when its answers are: of each, what may be compared is kept.
+	Large bool
 }
 
 // HealthyShadow is the shadow that does nothing wrong.
@@ -31,6 +33,11 @@ func FaultyShadows() []Shadow {
 	}
 	burning := faulty("burn-cpu", "burns every core", fmt.Sprintf("slow=5ms,burn-cpu=%d", runtime.NumCPU()))
 	burning.Machine = true
+	large := func(name, does, fault string) Shadow {
+		s := faulty(name, does, fault)
+		s.Large = true
+		return s
+	}
 	return []Shadow{
 		faulty("slow", "answers after a second", "slow=1s"),
 		faulty("hang", "accepts and never answers", "hang"),
@@ -38,9 +45,9 @@ func FaultyShadows() []Shadow {
 		faulty("refuse", "closes its port", "refuse=1"),
 		faulty("status500", "answers 500", "status500"),
 		faulty("garbage", "answers what is no HTTP", "garbage"),
-		faulty("endless", "answers without end", "endless"),
+		large("endless", "answers without end", "endless"),
 		faulty("drip", "answers one byte a second", "drip=1s"),
-		faulty("huge", "answers 100 MB", "huge=100000000"),
+		large("huge", "answers 100 MB", "huge=100000000"),
 		faulty("dies", "dies after a second, and comes back", "slow=5ms,exit-after=1s"),
 		burning,
 		faulty("eat-memory", "allocates until it is stopped", fmt.Sprintf("slow=5ms,eat-memory=%d", spareMemory())),
