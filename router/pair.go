@@ -117,7 +117,6 @@ func (x *exchange) settle() {
 				pair.Repeat = r.side(p.repeat.leg, &p.repeat.keeper, p.repeat.contentType, p.answers && good(p.repeat.leg))
 			}
 			p.rec.End(p.begun, pair)
-			*pair = gnomon.Pair{}
 		}
 		p.shadow.keeper.end(x.lane)
 		p.repeat.keeper.end(x.lane)
