@@ -61,7 +61,7 @@ func (c client) stream(endpoint, body string) (parts int, all string, err error)
 	c.t.Helper()
 	out, err := c.runtime.InvokeEndpointWithResponseStream(c.t.Context(), &sagemakerruntime.InvokeEndpointWithResponseStreamInput{
 		EndpointName: &endpoint, ContentType: aws.String("application/json"), Accept: aws.String("text/event-stream"), Body: []byte(body),
-	}, func(o *sagemakerruntime.Options) { o.HTTPClient = plainBody{o.HTTPClient} })
+	})
 	if err != nil {
 		return 0, "", err
 	}
