@@ -105,7 +105,6 @@ func measureSize(ctx context.Context, bed *testbed.Bed, o options, s size, cells
 func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *subject, cells []cell) ([]result, error) {
 	var subjects []*subject
 	for _, c := range cells {
-		fmt.Fprintf(os.Stderr, "%s\n", c)
 		s, err := newSubject(ctx, bed, o, c)
 		if err != nil {
 			return nil, err
@@ -129,6 +128,7 @@ func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *su
 	slices.SortFunc(subjects, func(a, b *subject) int { return slices.Index(cells, a.cell) - slices.Index(cells, b.cell) })
 	var results []result
 	for _, s := range subjects {
+		fmt.Fprintln(os.Stderr, s.brief())
 		results = append(results, s.result)
 	}
 	return results, nil

@@ -57,6 +57,19 @@ func printResults(to io.Writer, results []result) bool {
 	return passed
 }
 
+// brief is a line for who waits for the table.
+func (r result) brief() string {
+	word := "pass"
+	if why := r.judge(); len(why) > 0 {
+		word = "FAIL: " + strings.Join(why, "; ")
+	}
+	p99 := "no p99"
+	if len(r.rounds) > 0 {
+		p99 = fmt.Sprintf("p99 %.2f times none's", r.ratio().Value())
+	}
+	return fmt.Sprintf("%s  %s: %s, %d failed, %d wrong, %s", time.Now().Format(time.TimeOnly), r, p99, r.failed, r.wrong, word)
+}
+
 // latencies are cells in ms.
 func (r result) latencies() string {
 	if len(r.rounds) == 0 {
