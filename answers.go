@@ -1,6 +1,7 @@
 package gnomon
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -88,6 +89,19 @@ func (a *Answers) parse(t Tag) error {
 	}
 	if wrong != "" {
 		return Errorf(Invalid, "The value %q of the tag %q is not valid. %s", t.Value, t.Key, wrong)
+	}
+	return nil
+}
+
+// check refuses what would have no effect.
+func (a *Answers) check() error {
+	kind := AnswerKind(cmp.Or(string(a.Kind), "auto"))
+	parsed := slices.Contains([]AnswerKind{"auto", AnswersJSON, AnswersCSV, AnswersNPY}, kind)
+	switch {
+	case len(a.Ignore) > 0 && !parsed:
+		return Errorf(Invalid, "The tag %q leaves nothing out of answers that are compared as %q: it goes with auto, json, csv and npy. Leave it out, or change the tag %q.", TagIgnore, kind, TagAnswers)
+	case a.Absolute+a.Relative > 0 && !parsed && kind != AnswersTop:
+		return Errorf(Invalid, "The tag %q has no effect on answers that are compared as %q: it goes with auto, json, csv, npy and labels. Leave it out, or change the tag %q.", TagTolerance, kind, TagAnswers)
 	}
 	return nil
 }

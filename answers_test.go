@@ -99,6 +99,25 @@ func TestParseSettings_RefusesAnswers(t *testing.T) {
 	}
 }
 
+// TestParseSettings_WithoutEffect has settings that say nothing of answers as they are compared.
+func TestParseSettings_WithoutEffect(t *testing.T) {
+	ignore, tolerance := tag("gnomon:ignore", "/a"), tag("gnomon:tolerance", "absolute=1")
+	for _, c := range []struct {
+		kind string
+		with gnomon.Tag
+		ok   bool
+	}{
+		{"auto", ignore, true}, {"json unordered", ignore, true}, {"csv", tolerance, true}, {"npy", ignore, true}, {"label", tolerance, true}, {"top-3", tolerance, true},
+		{"label", ignore, false}, {"text", ignore, false}, {"bytes", ignore, false}, {"off", ignore, false},
+		{"text similarity=0.5", tolerance, false}, {"bytes", tolerance, false}, {"off", tolerance, false},
+	} {
+		_, err := gnomon.ParseSettings([]gnomon.Tag{tag("gnomon:answers", c.kind), c.with})
+		if (err == nil) != c.ok || err != nil && (!errors.Is(err, gnomon.Invalid) || !strings.Contains(err.Error(), c.with.Key)) {
+			t.Errorf("%s with %s: %v", c.kind, c.with.Key, err)
+		}
+	}
+}
+
 func TestAnswers_AreKeptAsJSON(t *testing.T) {
 	zero, err := json.Marshal(gnomon.Settings{})
 	if err != nil || string(zero) != "{}" {

@@ -18,11 +18,19 @@ type Pair struct {
 	Bucket     Bucket // where the copy ended; never BucketSampledOut or BucketStopped
 	Production Side
 	Shadow     Side // zero if Bucket says that no copy was sent
+	Streamed   bool // the answers were asked for as streams
 
-	// Repeat is production asked once more, as the shadow was: by way of the shadow's queue. Repeated says that it was, and did not
-	// have to be broken off.
-	Repeat   Side
-	Repeated bool
+	// Refused says that no copy was sent since the shadow had not answered so many in a row that there was no hope for this one. It
+	// counts as failed.
+	Refused bool
+
+	// Cut says that production's latency is the caller's: it left before the end of its stream, or kept it waiting.
+	Cut bool
+
+	// Repeat is production asked once more, as the shadow was: by way of the shadow's queue. Repeating says that it was to be, and
+	// Repeated that it was, and did not have to be broken off.
+	Repeat              Side
+	Repeating, Repeated bool
 }
 
 // Copied reports whether a copy was sent to the shadow, whatever came of it.

@@ -265,6 +265,7 @@ type volumes struct{}
 type verdicts struct{}
 
 func (verdicts) Worse(gnomon.MirrorID) string { return "" }
+func (verdicts) Forget(gnomon.MirrorID)       {}
 
 func (volumes) CheckKey(name string) error {
 	if name == "unknown" {

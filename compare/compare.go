@@ -18,7 +18,7 @@ import (
 type Answer struct {
 	ContentType string
 	Body        []byte
-	Parts       []int // where the runs of a streamed answer end in Body; nil: it was not streamed
+	Streamed    bool // it was asked for as a stream
 }
 
 // A Kind is how two answers were compared.
@@ -207,7 +207,7 @@ func (p *pair) compare(kind Kind) Result {
 		return Result{Uncomparable: NoLabels}
 	case kind == Stream && first == Lines:
 		return p.compare(Lines)
-	case kind == Stream || kind != Text && p.production.Parts != nil && p.shadow.Parts != nil:
+	case kind == Stream || kind != Text && p.production.Streamed && p.shadow.Streamed:
 		return p.compare(Text)
 	}
 	p.compareBytes()

@@ -210,6 +210,8 @@ func TestCompare_CSV(t *testing.T) {
 		{nil, csv, "1\n2\n", "1\n", "csv differs: length 2 rows|1 rows"},
 		{nil, csv, "nan,inf,+1\n", "NaN,Infinity,1\n", "csv agrees"},
 		{nil, csv, "nan\n", "1\n", "csv differs: /-/0 value nan|1"},
+		{nil, csv, "-nan,+nan\n", "nan,nan\n", "csv agrees"},
+		{tags("tolerance absolute=0.001"), csv, "-nan\n", "0\n", "csv differs: /-/0 value -nan|0"},
 		{nil, csv, "1\n", "", "csv differs: length 1 rows|0 rows"},
 		{nil, csv, "a\"b\n", "a\n", `csv differs: type not csv: a"b |csv`},
 		{nil, csv, "a\"b\n", "a\"c\n", `bytes differs: value a"b |a"c`},

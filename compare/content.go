@@ -74,7 +74,7 @@ func (c *Comparer) kind(production, shadow *Answer) (k Kind, ok bool) {
 		return a, true
 	case certainB:
 		return b, true
-	case a == Text || b == Text || production.Parts != nil && shadow.Parts != nil:
+	case a == Text || b == Text || production.Streamed && shadow.Streamed:
 		return Text, true
 	}
 	return Bytes, true
@@ -89,7 +89,7 @@ func events(a *Answer, k Kind) bool {
 		return true
 	}
 	body := bytes.TrimLeft(a.Body, " \r\n")
-	return a.Parts != nil && (bytes.HasPrefix(body, []byte("data:")) || bytes.HasPrefix(body, []byte("event:")) ||
+	return a.Streamed && (bytes.HasPrefix(body, []byte("data:")) || bytes.HasPrefix(body, []byte("event:")) ||
 		k == Lines && bytes.HasPrefix(body, []byte("{")))
 }
 

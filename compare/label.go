@@ -434,6 +434,9 @@ func (p *pair) sameBest(s, t []score, k int) bool {
 		return false
 	}
 	bounds := [2]float64{p.kth(s, k), p.kth(t, k)}
+	if math.IsInf(bounds[0], -1) != math.IsInf(bounds[1], -1) {
+		return false // one has no best labels: its scores are no numbers
+	}
 	surely, possibly := 0, 0
 	for _, r := range p.align(s, t) {
 		sure, possible := false, true

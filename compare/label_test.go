@@ -23,6 +23,9 @@ func TestCompare_Labels(t *testing.T) {
 		{tags(label), js, `[[0.1,0.9]]`, `[[0.2,0.7,0.1]]`, "labels agrees"},
 		{tags(label), js, `[0,1]`, `[0.2,0.8]`, "labels agrees"}, // all scores of one row
 		{tags(label), js, `[[NaN,0.9]]`, `[[0.2,0.7]]`, "labels agrees"},
+		{tags(label), js, `[[0.1,0.9]]`, `[[NaN,NaN]]`, "labels differs: /- value 1|0"},
+		{tags(top2), js, `[[NaN,NaN,NaN]]`, `[[0.1,0.2,0.7]]`, "labels differs: /- value 0, 1|2, 1"},
+		{tags(label), js, `[[NaN,NaN]]`, `[[NaN,NaN ]]`, "labels agrees"},
 		// labels that stand alone
 		{tags(label), js, `[5, 1]`, `[5.0, 1]`, "labels agrees"},
 		{tags(label), js, `[5, 1]`, `[5, 2]`, "labels differs: /- value 1|2"},

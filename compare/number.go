@@ -62,6 +62,9 @@ func (t tolerance) numbers(a, b []byte) (ok bool, d distance) {
 
 // float returns the double that is nearest to a number, infinity if it is beyond all.
 func float(text []byte) float64 {
+	if newDecimal(text).special == 'n' {
+		return math.NaN() // with a sign, as C prints it, it is no number to strconv
+	}
 	f, _ := strconv.ParseFloat(string(text), 64)
 	return f
 }

@@ -48,7 +48,7 @@ func TestCompare_Streams(t *testing.T) {
 		{"", "\xffa", "\xffb", "bytes differs: value at byte 1: 61|at byte 1: 62"},
 	} {
 		answer := func(s string) compare.Answer {
-			return compare.Answer{ContentType: c.kind, Body: []byte(s), Parts: []int{len(s) / 2, len(s)}}
+			return compare.Answer{ContentType: c.kind, Body: []byte(s), Streamed: true}
 		}
 		if got := describe(compare.New(answers(t)).Compare(answer(c.a), answer(c.b))); got != c.want {
 			t.Errorf("%s %q, %q:\n got %s\nwant %s", c.kind, c.a, c.b, got, c.want)

@@ -65,8 +65,7 @@ type Images interface {
 type Rules struct {
 	Partition gnomon.Partition
 	Roles     []gnomon.Role               // those that may be passed
-	Quotas    map[gnomon.InstanceType]int // instances per type
-	Quota     int                         // for types that Quotas does not name; 0: no limit
+	Quotas    map[gnomon.InstanceType]int // instances per type; of no name: of each that is not named. What is not there has no limit
 	StartLead time.Duration               // a scheduled shadow is deployed this long before its start
 
 	// RestartPromoted says that hosts cannot give a running shadow production's priority: a promoted variant is started
@@ -103,11 +102,13 @@ type Volumes interface {
 	CheckKey(name string) error
 }
 
-// Verdicts says what was found of shadows.
+// Verdicts are what was found of shadows.
 type Verdicts interface {
 	// Worse says in what the shadow of a mirror was found to be worse than production; empty: it was not. Whoever finds it wakes
 	// Experiments.
 	Worse(gnomon.MirrorID) string
+	// Forget drops what was found of the shadow of a mirror that is no more, answers among it.
+	Forget(gnomon.MirrorID)
 }
 
 // checkKey refuses a key that cannot encrypt volumes. None is none.

@@ -310,15 +310,17 @@ func (s Experiments) List(ctx context.Context, q gnomon.Query) (Page[gnomon.Expe
 	return do(ctx, s.Plane.Store, func(tx *gnomon.Tx) (Page[gnomon.Experiment], error) { return list(tx.Experiments, q) })
 }
 
-// Delete removes an experiment that does not run. Its endpoint, variants and captured data stay.
+// Delete removes an experiment that does not run, and its verdicts with the answers they show. Its endpoint, variants and captured
+// data stay.
 func (s Experiments) Delete(ctx context.Context, name gnomon.ExperimentName) error {
 	var endpoint gnomon.EndpointName
+	var mirror gnomon.MirrorID
 	err := s.Plane.Store.Do(ctx, func(tx *gnomon.Tx) error {
 		x, err := s.legal(tx, name, gnomon.DeleteExperiment)
 		if err != nil {
 			return err
 		}
-		endpoint = x.Endpoint
+		endpoint, mirror = x.Endpoint, x.Mirror()
 		if err := tx.Tags.Set(s.arn(x.Name), nil); err != nil {
 			return err
 		}
@@ -330,6 +332,7 @@ func (s Experiments) Delete(ctx context.Context, name gnomon.ExperimentName) err
 	if err != nil {
 		return err
 	}
+	s.Plane.Verdicts.Forget(mirror)
 	s.Plane.Endpoints.Wake(fold(endpoint)) // a shadow deployed ahead of its start goes
 	return nil
 }

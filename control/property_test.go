@@ -105,7 +105,7 @@ func newWorld(t *testing.T, dir string) *world {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{t: t, path: filepath.Join(dir, "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{}, rules: rules()}
+	s := &stage{t: t, path: filepath.Join(dir, "control.db"), host: newBooks(), router: &paper{}, frozen: &ledger{}, verdicts: &verdicts{}, rules: rules()}
 	s.start()
 	s.endpoint("e")
 	s.model("bad")

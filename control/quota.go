@@ -14,11 +14,11 @@ func (p *Plane) quota(tx *gnomon.Tx, delta map[gnomon.InstanceType]int) error {
 		return err
 	}
 	for _, t := range slices.Sorted(maps.Keys(delta)) {
-		limit, named := p.Rules.Quotas[t]
-		if !named {
-			limit = p.Rules.Quota
+		limit, limited := p.Rules.Quotas[t]
+		if !limited {
+			limit, limited = p.Rules.Quotas[""]
 		}
-		if delta[t] <= 0 || (!named && limit == 0) || used[t]+delta[t] <= limit {
+		if delta[t] <= 0 || !limited || used[t]+delta[t] <= limit {
 			continue
 		}
 		return gnomon.Errorf(gnomon.Limit, "The account-level service limit '%s for endpoint usage' is %d Instances, with current utilization of %d Instances and a request delta of %d Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota.",

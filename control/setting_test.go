@@ -160,6 +160,10 @@ func TestAutoStop(t *testing.T) {
 			if x.Outcome != gnomon.Stopped || !strings.Contains(x.Reason, "errors: it fails") || !strings.Contains(x.Reason, "gnomon:auto-stop") {
 				t.Errorf("it ended as %s: %s", x.Outcome, x.Reason)
 			}
+			s.must(s.experiments.Delete(s.ctx, "x"))
+			if s.verdicts.Worse(x.Mirror()) != "" {
+				t.Error("what was found outlives the experiment")
+			}
 		})
 	}
 }

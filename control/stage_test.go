@@ -211,6 +211,8 @@ func (v *verdicts) Worse(id gnomon.MirrorID) string {
 	return text
 }
 
+func (v *verdicts) Forget(id gnomon.MirrorID) { v.found.Delete(id) }
+
 func (volumes) CheckKey(name string) error {
 	if name == "unknown" {
 		return errors.New("there is no such key")

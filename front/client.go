@@ -76,12 +76,13 @@ func (c *client) Ready(e reactor.Events) {
 	if e&reactor.Readable != 0 {
 		c.readable = true
 	}
+	before := c.left
 	c.left = c.left || e&reactor.Left != 0
 	if e&reactor.Writable != 0 && len(c.out) > 0 {
 		c.flush()
 	}
 	switch {
-	case c.state == stateStream && e&reactor.Left != 0:
+	case c.state == stateStream && (e&reactor.Gone != 0 || c.left && !before): // not if it had sent all it will before its stream began
 		c.leave()
 	case c.state == stateLinger:
 		c.linger()
@@ -187,7 +188,7 @@ func (c *client) consume(data []byte, own bool) {
 		c.partial = true
 		if !c.timed && !c.atRest() {
 			c.timed = true
-			c.conn.Expire(time.Now().Add(c.lane.server.opts.HeaderTimeout))
+			c.conn.Expire(c.lane.loop.Now().Add(c.lane.server.opts.HeaderTimeout))
 		}
 		return
 	}
@@ -231,7 +232,7 @@ func (c *client) begin(data []byte, n int, own bool) {
 	c.state = stateBody
 	c.message.begin(data[:n], length, c.lane.loop)
 	c.head.Parse(c.message.head, c.lane.server.opts.MaxHeader) // as before, in memory that stays
-	c.conn.Expire(time.Now().Add(c.lane.server.opts.BodyTimeout))
+	c.conn.Expire(c.lane.loop.Now().Add(c.lane.server.opts.BodyTimeout))
 	c.body(data[n:], own)
 }
 
@@ -373,7 +374,7 @@ func (c *client) hold(n int, parts ...[]byte) bool {
 		n -= skip
 		c.out = append(c.out, p[skip:]...)
 	}
-	c.conn.Expire(time.Now().Add(c.lane.server.opts.WriteTimeout))
+	c.conn.Expire(c.lane.loop.Now().Add(c.lane.server.opts.WriteTimeout))
 	return true
 }
 
@@ -393,7 +394,7 @@ func (c *client) flush() {
 		return
 	}
 	if n > 0 {
-		c.conn.Expire(time.Now().Add(c.lane.server.opts.WriteTimeout))
+		c.conn.Expire(c.lane.loop.Now().Add(c.lane.server.opts.WriteTimeout))
 	}
 	if c.out = c.out[n:]; len(c.out) > 0 {
 		return
@@ -424,7 +425,7 @@ func (c *client) written() {
 		c.close()
 		return
 	}
-	c.state, c.bare, c.since = stateHead, false, time.Now()
+	c.state, c.bare, c.since = stateHead, false, c.lane.loop.Now()
 	c.conn.Expire(c.since.Add(c.lane.server.opts.IdleTimeout))
 	c.advance()
 }
@@ -446,7 +447,7 @@ func (c *client) beginLingering() {
 		c.close()
 		return
 	}
-	c.conn.Expire(time.Now().Add(lingering))
+	c.conn.Expire(c.lane.loop.Now().Add(lingering))
 	c.linger()
 }
 

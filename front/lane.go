@@ -23,7 +23,7 @@ type lane struct {
 
 // add makes a new connection a client.
 func (l *lane) add(fd int) {
-	c := &client{lane: l, since: time.Now()}
+	c := &client{lane: l, since: l.loop.Now()}
 	c.goOnLater = c.goOn
 	conn, err := l.loop.Adopt(fd, c)
 	if err != nil {
@@ -45,7 +45,7 @@ const restingAge = 100 * time.Millisecond
 func (l *lane) drain() int {
 	l.draining = true
 	for c := range l.clients {
-		if c.atRest() && time.Since(c.since) > restingAge && c.conn.Quiet() {
+		if c.atRest() && l.loop.Now().Sub(c.since) > restingAge && c.conn.Quiet() {
 			c.close()
 		}
 	}
@@ -77,7 +77,7 @@ func (l *lane) appendHead(status int, id, fields []byte) {
 
 // now is the line with the date.
 func (l *lane) now() []byte {
-	if t := time.Now(); t.Unix() != l.dated {
+	if t := l.loop.Now(); t.Unix() != l.dated {
 		l.dated = t.Unix()
 		l.date = append(t.UTC().AppendFormat(append(l.date[:0], "Date: "...), http.TimeFormat), "\r\n"...)
 	}

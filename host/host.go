@@ -26,7 +26,7 @@ import (
 type Options struct {
 	DownloadTimeout time.Duration // for a fleet that names none: until the server is started; 20 minutes
 	StartupTimeout  time.Duration // for a fleet that names none: from then to the first good ping; 8 minutes
-	StopGrace       time.Duration // from SIGTERM to SIGKILL; 30 s
+	StopGrace       time.Duration // from SIGTERM to SIGKILL; 30 s; below 0: there is none
 
 	PingTimeout  time.Duration // an answer later than this is none; 2 s
 	PingInterval time.Duration // between the pings of an instance in service; 5 s

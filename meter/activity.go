@@ -28,6 +28,11 @@ func (m *Meter) Activity(ctx context.Context) ([]Activity, error) {
 			delete(m.actives, v)
 			continue
 		}
+		for _, t := range times(a) {
+			if t.Before(since) {
+				*t = time.Time{}
+			}
+		}
 		all = append(all, *a)
 	}
 	slices.SortFunc(all, func(a, b Activity) int {

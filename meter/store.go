@@ -32,7 +32,7 @@ type (
 		Evidence    []Evidence
 	}
 
-	// Evidence is what is judged of a mirror's requests. Its key is Mirror. The meter does not look into it.
+	// Evidence is what is judged of a mirror's requests. Its key is Mirror; no State removes it. The meter does not look into it.
 	Evidence = struct {
 		Mirror gnomon.MirrorID
 		State  []byte

@@ -15,13 +15,14 @@ import (
 var ErrAgain = errors.New("nothing to read now")
 
 // Events say why a handler is called. An event says that something may have changed, and comes once: what it is about
-// must be used up, or be looked at again later on.
+// must be used up, or be looked at again later on. It may also come of what was used up already, as Writable alone.
 type Events uint32
 
 // The events.
 const (
 	Readable Events = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	Writable Events = unix.EPOLLOUT | unix.EPOLLHUP | unix.EPOLLERR
+	Gone     Events = unix.EPOLLHUP | unix.EPOLLERR                   // nothing can be sent or read any more
 	Left     Events = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR // the other side sends no more; what it sent may be there to read
 )
 

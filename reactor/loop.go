@@ -38,6 +38,7 @@ type Loop struct {
 	timers  timers
 	alarm   int64 // when the epoll file's deadline is; 0: none
 	base    time.Time
+	now     time.Time // when this turn began
 	later   []func()
 	running []func() // what was put off and is being called
 
@@ -58,7 +59,8 @@ func newLoop(index int) (*Loop, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	l := &Loop{index: index, epoll: os.NewFile(uintptr(fd), "epoll"), scratch: make([]byte, scratchSize), base: time.Now(), wake: -1}
+	base := time.Now()
+	l := &Loop{index: index, epoll: os.NewFile(uintptr(fd), "epoll"), scratch: make([]byte, scratchSize), base: base, now: base, wake: -1}
 	if l.raw, err = l.epoll.SyscallConn(); err != nil {
 		l.close()
 		return nil, err
@@ -89,6 +91,10 @@ func (l *Loop) Index() int { return l.index }
 
 // Turn numbers the loop's turns: between two of them it has looked for new events.
 func (l *Loop) Turn() uint64 { return l.turns }
+
+// Now is when this turn of the loop saw its events. Turns are short, so whatever need not be more exact, such as a deadline of
+// seconds, has the time from here: asking the clock costs more than the rest of setting one.
+func (l *Loop) Now() time.Time { return l.now }
 
 // Scratch is memory that whoever is called by the loop may use until it returns. [Conn.Read] does not use it by itself.
 func (l *Loop) Scratch() []byte { return l.scratch }
@@ -125,9 +131,9 @@ func (l *Loop) run(ctx context.Context) error {
 			l.finish()
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
+			// The next turn looks for events first: if nothing ran for a while, what a deadline was for may have come long ago.
 			l.alarm = passed
-			l.expire()
-			l.setAlarm()
+			l.epoll.SetReadDeadline(time.Time{})
 		case err != nil:
 			return err
 		}
@@ -140,6 +146,7 @@ func (l *Loop) turn(epoll uintptr) bool {
 	for !l.ending {
 		l.turns++
 		n := pollNow(int(epoll), l.events[:])
+		l.now = time.Now()
 		for _, e := range l.events[:n] {
 			l.dispatch(e)
 		}

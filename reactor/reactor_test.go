@@ -223,6 +223,46 @@ func TestExpire_ComesOnceAndNotBeforeItsTime(t *testing.T) {
 	}
 }
 
+// What a deadline was for may have come while the loop was held up: that is looked for first.
+func TestExpire_ComesAfterEvents(t *testing.T) {
+	g := run(t, 1)
+	l := g.Loops()[0]
+	adopted, told := make(chan struct{}), make(chan string, 4)
+	address := serve(t, g, func(l *reactor.Loop, fd int) {
+		h := &once{expired: func() { told <- "expired" }}
+		conn, err := l.Adopt(fd, h)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		h.ready = func(reactor.Events) {
+			if n, _ := conn.Read(l.Scratch()); n > 0 {
+				told <- "ready"
+				conn.Close()
+			}
+		}
+		conn.Expire(time.Now().Add(20 * time.Millisecond))
+		close(adopted)
+	})
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	<-adopted
+	held, free := make(chan struct{}), make(chan struct{})
+	l.Post(func() { close(held); <-free })
+	<-held
+	if _, err := io.WriteString(c, "x"); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(40 * time.Millisecond)
+	close(free)
+	if what := <-told; what != "ready" {
+		t.Errorf("first it is %s", what)
+	}
+}
+
 func TestExpire_NoneMeansNever(t *testing.T) {
 	g := run(t, 1)
 	expired := make(chan string, 8)

@@ -57,7 +57,7 @@ func (l *Loop) expire() {
 	if len(l.timers) == 0 {
 		return
 	}
-	now := int64(time.Since(l.base))
+	now := int64(l.now.Sub(l.base))
 	for len(l.timers) > 0 && l.timers[0].armed <= now {
 		t := l.timers[0]
 		if t.due > now {

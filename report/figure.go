@@ -88,10 +88,14 @@ type XY struct{ X, Y float64 }
 // Figures returns the plots: how sure each metric was after how many values, and how the latencies are distributed.
 func (c Comparison) Figures() []Figure {
 	e := &c.Evidence
+	differ := "how many differ"
+	if e.Answers.Repeats {
+		differ = "how many more differ than production's own"
+	}
 	return []Figure{
-		course("Latency", "how much longer the shadow takes", "No pair yet.", e.Latency, signed),
-		course("Errors", "how many more requests the shadow fails", "No pair yet.", e.Errors.Metric, signed),
-		course("Answers", "how many differ", "No answers compared yet.", e.Answers.Metric, plain),
+		course("Latency", "how much longer the shadow takes", "No pair to compare yet.", e.Latency, signed),
+		course("Errors", "how many more requests the shadow fails", "No pair to compare yet.", e.Errors.Metric, signed),
+		course("Answers", differ, "No answers compared yet.", e.Answers.Metric, plain),
 		distributions(c.Shapes),
 	}
 }

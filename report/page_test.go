@@ -172,7 +172,7 @@ func TestWritePage_SaysWhatItIsTold(t *testing.T) {
 func TestWritePage_OfNothing(t *testing.T) {
 	page := parse(t, write(t, Comparison{}))
 	text := page.text()
-	for _, part := range []string{"No pair yet.", "No answers compared yet.", "No latency yet."} {
+	for _, part := range []string{"No pair to compare yet.", "No answers compared yet.", "No latency yet."} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the page does not say %q", part)
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"gnomon"
 	"gnomon/meter"
@@ -53,17 +54,27 @@ func (c Comparison) writeHead(w io.Writer) error {
 	_, err := fmt.Fprintf(w, "Inference experiment %s on endpoint %s: %s\nfrom %s to %s, %s\n",
 		c.Name, c.Endpoint, c.state(), c.StartTime.Format(time.RFC3339), c.EndTime.Format(time.RFC3339), c.copied())
 	if err == nil && c.StatusReason != "" {
-		_, err = fmt.Fprintf(w, "reason: %s\n", c.StatusReason)
+		_, err = fmt.Fprintf(w, "reason: %s\n", printable(c.StatusReason))
 	}
 	for _, warning := range c.Warnings {
 		if err == nil {
-			_, err = fmt.Fprintf(w, "warning: %s\n", warning)
+			_, err = fmt.Fprintf(w, "warning: %s\n", printable(warning))
 		}
 	}
 	if err == nil {
 		_, err = fmt.Fprintln(w)
 	}
 	return err
+}
+
+// printable returns a text that people may have written without what a terminal would take for orders.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // Headline is what is known in a sentence.

@@ -62,7 +62,7 @@ func (b *breaker) result(answered, probe bool, now time.Time) {
 	}
 	b.faults++
 	switch {
-	case probe:
+	case probe && b.open.Load(): // else others have closed it meanwhile
 		b.next = min(2*b.next, maxPauses*b.pause)
 	case b.open.Load() || b.faults < b.faultsToOpen:
 		return // what was sent before it opened says nothing new

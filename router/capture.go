@@ -74,7 +74,7 @@ type keeper struct {
 	lost  gnomon.Kept // why it is; KeptAll: it is not
 	limit int         // bytes
 	data  []byte
-	held  int64 // of the budget
+	held  int64 // bytes of the budget, which data lies in
 }
 
 // begin makes it collect the answer that comes next.
@@ -82,20 +82,30 @@ func (k *keeper) begin(l *lane, limit int) {
 	*k = keeper{on: true, lost: gnomon.KeptAll, limit: limit, data: l.room()}
 }
 
-// add takes a part.
-func (k *keeper) add(run []byte, l *lane) {
+// add takes a part of an answer whose length is known, or below 0.
+func (k *keeper) add(run []byte, length int64, l *lane) {
 	if !k.on || k.lost != gnomon.KeptAll {
 		return
 	}
-	if len(run) > k.limit-len(k.data) {
+	if len(run) > k.limit-len(k.data) || length > int64(k.limit) {
 		k.lose(gnomon.TooLarge, l)
 		return
 	}
-	if len(k.data)+len(run) > cap(k.data) && !k.grow(len(run), l) {
+	if n := len(k.data) + len(run); n > cap(k.data) && !k.grow(max(n, int(length)), l) {
 		k.lose(gnomon.NoMemory, l)
 		return
 	}
 	k.data = append(k.data, run...)
+}
+
+// takeOver keeps an answer that is there to its end where it lies, if that is memory of its own.
+func (k *keeper) takeOver(a *incoming, l *lane) {
+	if !l.router.kept.Take(int64(cap(a.room))) {
+		k.lost = gnomon.NoMemory
+		return
+	}
+	*k = keeper{on: true, lost: gnomon.KeptAll, data: a.body, held: int64(cap(a.room))}
+	a.room = nil
 }
 
 // lose gives up an answer, of which no part is of any use.
@@ -104,14 +114,18 @@ func (k *keeper) lose(why gnomon.Kept, l *lane) {
 	k.on, k.lost = true, why
 }
 
-// grow makes room for n more bytes. It reports false if there is none.
+// grow makes room for n bytes in all. It reports false if there is none.
 func (k *keeper) grow(n int, l *lane) bool {
-	more := int64(max(n, cap(k.data)))
+	into := l.newRoom(max(n, 2*cap(k.data)))
+	more := int64(cap(into)) - k.held
 	if !l.router.kept.Take(more) {
+		l.giveRoom(into)
 		return false
 	}
 	k.held += more
-	k.data = append(make([]byte, 0, cap(k.data)+int(more)), k.data...)
+	before := k.data
+	k.data = append(into, before...)
+	l.giveRoom(before)
 	return true
 }
 

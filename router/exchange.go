@@ -31,10 +31,11 @@ type exchange struct {
 	share    float64
 	began    time.Time
 
-	to      route // claimed while the leg is under way
-	tried   int   // instances
-	died    bool  // one of them broke off
-	offered bool  // to the shadows
+	to      route              // claimed while the leg is under way
+	tried   int                // instances
+	died    bool               // one of them broke off
+	offered bool               // to the shadows
+	rec     gnomon.LegRecorder // of the route by which it was
 	leg     leg
 	flow    flow // of a streamed answer
 
@@ -90,6 +91,3 @@ func (x *exchange) memory() int64 {
 	}
 	return int64(len(x.body))
 }
-
-// recorder is where the production leg counts.
-func (x *exchange) recorder() gnomon.LegRecorder { return x.to.recorder(x.began) }

@@ -175,7 +175,7 @@ func (x *exchange) ask() {
 	if x.stream {
 		g.timeout, g.limit, g.whole = o.StreamTimeout, maxStream, false
 	}
-	g.fault, g.fresh, g.paused, g.unwanted, g.started = gnomon.NoFault, false, false, false, time.Time{}
+	g.fault, g.fresh, g.paused, g.held, g.unwanted, g.started = gnomon.NoFault, false, false, false, false, time.Time{}
 	g.deadline = time.Time{}
 	if x.died {
 		g.deadline = x.began.Add(g.timeout) // the time of the first try counts
@@ -186,7 +186,7 @@ func (x *exchange) ask() {
 // sent implements [work]. Copies come after production's request is on its way, so that it has the head start.
 func (x *exchange) sent() {
 	if !x.offered {
-		x.offered = true
+		x.offered, x.rec = true, x.to.recorder(x.began)
 		x.to.offer(x)
 	}
 }
@@ -200,11 +200,12 @@ func (x *exchange) ended(unreached bool) {
 	g := &x.leg
 	result := x.flow.result(g.result(time.Since(x.began)-g.took), x.began)
 	x.result = result
-	x.recorder().Record(result)
+	x.rec.Record(result)
 	x.to.in.release()
 	x.keepAnswer(result)
 	x.answer()
 	x.capture(result)
+	x.repeat()
 	if cap(g.in.room) > keptBody {
 		g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	}
@@ -242,11 +243,17 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 	x.outputType = append(x.outputType[:0], contentType(&x.leg.in.head)...)
 	switch n := len(x.leg.in.body); {
 	case x.keeper.on: // a stream's
-	case n <= keptBody, compared && n <= x.lane.router.opts.MaxCompared:
+	case n <= keptBody:
 		x.keeper.begin(x.lane, math.MaxInt)
-		x.keeper.add(x.leg.in.body, x.lane)
+		x.keeper.add(x.leg.in.body, int64(n), x.lane)
+	case compared && n <= x.lane.router.opts.MaxCompared:
+		x.keeper.takeOver(&x.leg.in, x.lane)
 	case compared:
 		x.keeper.lost = gnomon.TooLarge
+	}
+	if x.captured && !x.stream && x.keeper.lost == gnomon.NoMemory { // it need not be kept to be captured, just be there
+		x.to.v.capture.record(x, result, true, x.outputType, x.leg.in.body)
+		x.captured = false
 	}
 }
 

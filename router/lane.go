@@ -35,7 +35,7 @@ const (
 
 // mayReadShadow reports whether more of a shadow's answer may be read now.
 func (l *lane) mayReadShadow() bool {
-	if now := time.Now(); now.Sub(l.slice) >= sliceTime {
+	if now := l.loop.Now(); now.Sub(l.slice) >= sliceTime {
 		l.slice, l.shadows = now, 0
 	}
 	return l.shadows < shadowsPerSlice
@@ -68,9 +68,20 @@ func (l *lane) room() []byte {
 	return room[:0]
 }
 
-// giveRoom takes it back.
+// newRoom is memory for an answer of n bytes. What is large is the loop's, so that the collector need not look for it.
+func (l *lane) newRoom(n int) []byte {
+	if n <= keptBody {
+		return make([]byte, 0, n)
+	}
+	return l.loop.Take(n)
+}
+
+// giveRoom takes memory for an answer back.
 func (l *lane) giveRoom(room []byte) {
-	if c := cap(room); c > 0 && c <= keptBody && len(l.rooms) < maxSpare {
+	switch c := cap(room); {
+	case c > keptBody:
+		l.loop.Give(room)
+	case c > 0 && len(l.rooms) < maxSpare:
 		l.rooms = append(l.rooms, room)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // work is what a leg is done for.
 type work interface {
-	// sent says that the request is on its way.
+	// sent says that the request is on its way, on a second connection for the second time.
 	sent()
 	// ended says that the leg is over. The model has seen nothing of the request if unreached is set.
 	ended(unreached bool)
@@ -35,6 +35,7 @@ type leg struct {
 	reused   bool // the connection was another leg's before
 	fresh    bool // only a new connection will do
 	paused   bool // reading waits for whoever gets the parts
+	held     bool // it has, once or more
 	unwanted bool // nobody is left to get them
 
 	started time.Time // when the request was written
@@ -67,9 +68,7 @@ func (g *leg) begin() {
 	g.out = [3][]byte{g.pool.in.line, g.x.head, g.x.body}
 	g.limitTime()
 	g.flush()
-	if !g.fresh { // else it has been said before
-		g.work.sent()
-	}
+	g.work.sent()
 }
 
 func (g *leg) limitTime() {
@@ -157,6 +156,7 @@ func (g *leg) read() {
 			g.fail(gnomon.FaultProtocol)
 			return
 		case answerHeld:
+			g.held = true
 			if g.paused = true; g.unwanted {
 				g.leave()
 			}

@@ -134,6 +134,47 @@ func TestLeg_NeverTakesASurplusAnswerForItsOwn(t *testing.T) {
 	}
 }
 
+// An answer that comes in two pieces may leave an event behind when both are read at once: a connection is not lost for it.
+func TestLeg_KeepsAConnectionOverAnOldEvent(t *testing.T) {
+	asked, second := make(chan struct{}), make(chan struct{})
+	var dialled atomic.Int64
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		dialled.Add(1)
+		for {
+			if _, err := take(br); err != nil {
+				return
+			}
+			asked <- struct{}{}
+			<-asked
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+			asked <- struct{}{}
+			<-second
+			io.WriteString(c, "ok")
+			second <- struct{}{}
+		}
+	})))
+	loop := s.loops.Loops()[0]
+	for range 3 {
+		done := make(chan answer, 1)
+		go func() { done <- s.invoke(t, "x") }()
+		<-asked
+		held, free := make(chan struct{}), make(chan struct{})
+		loop.Post(func() { close(held); <-free }) // until there is an event of the first piece, behind one of ours
+		<-held
+		loop.Post(func() { second <- struct{}{}; <-second }) // in the same turn, before the first piece is read
+		asked <- struct{}{}
+		<-asked
+		close(free)
+		if got := <-done; got.body != "ok" {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if n := dialled.Load(); n != 1 {
+		t.Errorf("%d connections, want 1", n)
+	}
+}
+
 func TestLeg_NeverTakesALateSurplusAnswerForItsOwn(t *testing.T) {
 	sent := make(chan struct{})
 	address := raw(t, func(c net.Conn, br *bufio.Reader) {

@@ -75,8 +75,8 @@ func newMirrorRoute(m *mirror, route gnomon.MirrorRoute, shadow *variant) *mirro
 	}
 }
 
-// stop takes no more copies, ends those that wait, and gives those under way until then. It returns when no loop will
-// begin a copy any more.
+// stop takes no more copies, ends those that wait, and gives those under way until then. A copy that a loop is about to begin is
+// one of these.
 func (m *mirror) stop(then time.Time) {
 	m.closed.Store(true)
 	for _, q := range m.queues {
@@ -95,7 +95,7 @@ func (m *mirrorRoute) offer(x *exchange) {
 	m.rec.Begin()
 	b := m.admit(x)
 	if b != "" {
-		m.rec.End(b)
+		m.rec.End(counted(b))
 	}
 	m.pair(x, b)
 }
@@ -114,7 +114,7 @@ func (m *mirrorRoute) admit(x *exchange) gnomon.Bucket {
 	}
 	ok, probe := m.breaker.allow(x.began)
 	if !ok {
-		return gnomon.BucketShadowNotReady
+		return refused
 	}
 	b := m.enqueue(x, probe)
 	if b != "" && probe {
@@ -130,20 +130,12 @@ func (m *mirrorRoute) enqueue(x *exchange, probe bool) gnomon.Bucket {
 		return gnomon.BucketRateCapped
 	case m.closed.Load():
 		return gnomon.BucketStopped
-	case len(q.waiting)-q.first >= q.capacity:
+	case q.full():
 		return gnomon.BucketQueueFull
 	case !memory.Take(x.memory()):
 		return gnomon.BucketQueueFull
 	}
-	repeat := m.repeats(x) && memory.Take(x.memory())
-	first := repeat && m.noise.hash(x.id)&1 == 0 // neither always has the head start
-	if first {
-		q.push(waiting{x, false, true})
-	}
 	q.push(waiting{x, probe, false})
-	if repeat && !first {
-		q.push(waiting{x, false, true})
-	}
 	return ""
 }
 
@@ -169,6 +161,15 @@ type waiting struct {
 	x      *exchange
 	probe  bool // it is the breaker's
 	repeat bool // it goes to production once more
+}
+
+func (q *queue) full() bool { return len(q.waiting)-q.first >= q.capacity }
+
+// repeat adds a copy that goes to production, if there is room.
+func (q *queue) repeat(x *exchange) {
+	if !q.mirror.closed.Load() && !q.full() && q.mirror.router.memory.Take(x.memory()) {
+		q.push(waiting{x, false, true})
+	}
 }
 
 // push adds a copy. It is sent when production's requests of this turn of the loop have been.
@@ -204,14 +205,22 @@ func (q *queue) pop() (waiting, bool) {
 	return w, true
 }
 
+// maxDrained is how many bytes of copies are sent before others have their turn: what is written is the kernel's work at once.
+const maxDrained = 256 << 10
+
 // drain sends as many copies as may be under way.
 func (q *queue) drain() {
 	q.draining = false
-	for len(q.busy) < q.workers && !q.overDials() {
+	for sent := 0; len(q.busy) < q.workers && !q.overDials(); {
+		if sent > maxDrained {
+			q.drainSoon()
+			return
+		}
 		w, ok := q.pop()
 		if !ok {
 			return
 		}
+		sent += len(w.x.body)
 		if b := q.send(w); b != "" {
 			q.end(w, b)
 		}
@@ -257,17 +266,23 @@ func (q *queue) send(w waiting) gnomon.Bucket {
 
 func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
 	m, route := q.mirror, q.mirror.route.Load()
-	if m.closed.Load() || !route.active(time.Now()) {
+	if m.closed.Load() || !route.active(q.lane.loop.Now()) {
 		return gnomon.BucketStopped, nil
 	}
 	to := route.shadow
 	switch {
-	case w.repeat && route.production == nil, !w.repeat && !w.probe && m.breaker.open.Load():
+	case !w.repeat && !w.probe && m.breaker.open.Load():
+		return refused, nil
+	case w.repeat && route.production == nil:
 		return gnomon.BucketShadowNotReady, nil
 	case w.repeat:
 		to = route.production
 	}
-	in := to.claim(m.router.opts.MaxInFlight, nil)
+	limit := m.router.opts.MaxInFlight
+	if w.repeat {
+		limit = max(1, limit/2) // the rest is for those who wait for an answer
+	}
+	in := to.claim(limit, nil)
 	if in == nil {
 		return gnomon.BucketShadowNotReady, nil
 	}
@@ -282,7 +297,7 @@ func (q *queue) end(w waiting, b gnomon.Bucket) {
 	}
 	w.x.release()
 	if !w.repeat {
-		q.mirror.rec.End(b)
+		q.mirror.rec.End(counted(b))
 	}
 }
 
@@ -336,7 +351,7 @@ func (c *copied) part(run []byte) bool {
 	if c.x.stream {
 		c.flow.note()
 	}
-	c.keeper.add(run, c.queue.lane)
+	c.keeper.add(run, c.leg.in.head.Length, c.queue.lane)
 	return true
 }
 
@@ -376,7 +391,7 @@ func (c *copied) count(result gnomon.Leg) {
 		p.shadow.take(c, result, p.answers)
 	}
 	f := c.leg.fault
-	c.queue.mirror.breaker.result(f == gnomon.NoFault || f == gnomon.FaultProtocol, c.probe, time.Now())
+	c.queue.mirror.breaker.result(f == gnomon.NoFault || f == gnomon.FaultProtocol, c.probe, c.queue.lane.loop.Now())
 }
 
 // keep captures how it went, if the request is in the sample.

@@ -17,8 +17,19 @@ type pairing struct {
 	bucket  gnomon.Bucket // empty: the copy is under way
 	shadow  half
 
-	repeat   half // of production, asked once more
-	repeated bool
+	repeat    half // of production, asked once more
+	repeating bool // that is wanted
+	repeated  bool
+}
+
+// refused is where a copy ends that is not sent since the breaker is open. For whoever counts, it is [gnomon.BucketShadowNotReady].
+const refused gnomon.Bucket = "refused"
+
+func counted(b gnomon.Bucket) gnomon.Bucket {
+	if b == refused {
+		return gnomon.BucketShadowNotReady
+	}
+	return b
 }
 
 // A half is what a copy came to.
@@ -66,6 +77,7 @@ func (m *mirrorRoute) pair(x *exchange, b gnomon.Bucket) {
 	p := x.pairing()
 	p.of, p.rec, p.begun, p.bucket = m.mirror, m.pairs, m.pairs.Begin(at), b
 	p.answers = m.answers && b == ""
+	p.repeating = b == "" && m.repeats(x)
 }
 
 // pairing returns a new one.
@@ -110,7 +122,10 @@ func (x *exchange) settle() {
 			p.rec.Discard(p.begun)
 		} else {
 			pair := &x.lane.pair
-			*pair = gnomon.Pair{EventID: x.id, Bucket: p.bucket}
+			*pair = gnomon.Pair{
+				EventID: x.id, Bucket: counted(p.bucket), Streamed: x.stream, Refused: p.bucket == refused, Cut: x.flow.gone || x.leg.held,
+				Repeating: p.repeating,
+			}
 			pair.Production = r.side(x.result, &x.keeper, x.outputType, p.answers && x.answered(x.result))
 			pair.Shadow = r.side(p.shadow.leg, &p.shadow.keeper, p.shadow.contentType, p.answers && p.bucket == gnomon.BucketMirrored)
 			if pair.Repeated = p.repeated; p.repeated {
@@ -139,6 +154,18 @@ func (r *Router) side(l gnomon.Leg, k *keeper, contentType []byte, compared bool
 		s.ContentType, s.Body = contentType, k.data
 	}
 	return s
+}
+
+// repeat has production asked once more where that is wanted, now that it is done with the request: a model that answers one
+// at a time must not be found slow for having been asked twice.
+func (x *exchange) repeat() {
+	for i := range x.pairs {
+		p := &x.pairs[i]
+		waits := p.bucket == "" || p.bucket == gnomon.BucketMirrored // else there is nothing to compare
+		if p.repeating = p.repeating && waits && x.answered(x.result); p.repeating {
+			p.of.queues[x.lane.loop.Index()].repeat(x)
+		}
+	}
 }
 
 // repeats reports whether production is to be asked once more, so that it is known how it differs from itself. Sessions are left

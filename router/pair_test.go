@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type jury struct {
 	pairs                        []keptPair
 	begun, ended, out, discarded int
 	doubled                      []string // events that ended twice
+	refused, cut                 int
 	seen                         map[string]bool
 }
 
@@ -84,6 +86,12 @@ func (j *jury) End(begun int64, p *gnomon.Pair) {
 		j.doubled = append(j.doubled, id)
 	} else {
 		j.seen[id] = true
+	}
+	if p.Refused {
+		j.refused++
+	}
+	if p.Cut {
+		j.cut++
 	}
 	j.pairs = append(j.pairs, keptPair{p.Bucket, keptSideOf(&p.Production), keptSideOf(&p.Shadow), keptSideOf(&p.Repeat), p.Repeated})
 }
@@ -201,25 +209,22 @@ func TestPairs_EachRequestOnce(t *testing.T) {
 	}
 }
 
-// TestPairs_Repeat has production asked once more: by way of the shadow's queue, uncounted, and not in a session.
+// TestPairs_Repeat has production asked once more: by way of the shadow's queue, when it is done with the request, uncounted, and
+// not in a session.
 func TestPairs_Repeat(t *testing.T) {
 	j := &jury{}
 	s := newSystem(t, router.Options{Judge: j})
-	asked := 0
-	var mu sync.Mutex
+	var asked, under, together atomic.Int64
 	production := model(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		asked++
+		together.Store(max(together.Load(), under.Add(1)))
+		defer under.Add(-1)
+		<-time.After(20 * time.Millisecond)
 		w.Header().Set("Content-Type", "text/plain")
-		fmt.Fprint(w, "answer ", asked)
+		fmt.Fprint(w, "answer ", asked.Add(1))
 	})
 	s.Publish(judged(mirrored(routes(production), 1, model(t, as("shade", 0))), gnomon.Judging{NoiseFloor: 1}))
 	s.invoke(t, "fine")
 	got := j.wait(t, 1)[0]
-	if got.Production.Body > got.Repeat.Body { // the model took the repeat first
-		got.Production.Body, got.Repeat.Body = got.Repeat.Body, got.Production.Body
-	}
 	want := keptPair{
 		gnomon.BucketMirrored, keptSide{200, 0, gnomon.KeptAll, "text/plain", "answer 1", 4}, keptSide{200, 0, gnomon.KeptAll, "text/shade", "shade", 4},
 		keptSide{200, 0, gnomon.KeptAll, "text/plain", "answer 2", 4}, true,
@@ -227,11 +232,51 @@ func TestPairs_Repeat(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if n := together.Load(); n != 1 {
+		t.Errorf("production was asked %d times at once", n)
+	}
 	if n := s.counts.legs(testedSeries()).n.Load(); n != 1 {
 		t.Errorf("%d legs of production are counted, want 1", n)
 	}
 	s.invoke(t, "fine", "X-Amzn-SageMaker-Session-Id: one")
 	if got := j.wait(t, 2); got[1].Repeated {
 		t.Error("a request of a session was repeated")
+	}
+}
+
+// TestPairs_OfAShadowThatIsDown has the breaker open: what is not copied for it is told apart from what else is not copied.
+func TestPairs_OfAShadowThatIsDown(t *testing.T) {
+	j := &jury{}
+	down := listen(t)
+	down.Close()
+	s := newSystem(t, router.Options{Judge: j, BreakerFaults: 2, BreakerPause: time.Hour})
+	s.Publish(judged(mirrored(routes(model(t, as("main", 0))), 1, down.Addr().String()), gnomon.Judging{}))
+	for range 5 {
+		s.invoke(t, "fine")
+		s.counts.mirror("m").wait(t)
+	}
+	got := j.wait(t, 5)
+	if n := s.counts.mirror("m").of(gnomon.BucketShadowNotReady); n != 3 || j.refused != 3 || got[4].Bucket != gnomon.BucketShadowNotReady {
+		t.Errorf("%d are not ready, %d refused: %+v", n, j.refused, got)
+	}
+}
+
+// TestPairs_OfACallerThatLeaves has production's latency be the caller's doing.
+func TestPairs_OfACallerThatLeaves(t *testing.T) {
+	j := &jury{}
+	s := newSystem(t, router.Options{Judge: j})
+	production := model(t, func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, "one")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	s.Publish(judged(mirrored(routes(production), 1, model(t, as("shade", 0))), gnomon.Judging{}))
+	resp, next := s.stream(t, "x")
+	if _, err := next(); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if j.wait(t, 1); j.cut != 1 {
+		t.Errorf("%d pairs are the caller's, want 1", j.cut)
 	}
 }

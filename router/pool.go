@@ -47,7 +47,7 @@ func (p *pool) put(k *link) {
 	k.state = linkIdle
 	p.idle = append(p.idle, k)
 	p.unused.Add(1)
-	k.conn.Expire(time.Now().Add(p.lane.router.opts.IdleTimeout))
+	k.conn.Expire(p.lane.loop.Now().Add(p.lane.router.opts.IdleTimeout))
 }
 
 // forget takes an idle link out.
@@ -81,7 +81,7 @@ func (p *pool) dial(g *leg) error {
 	if err != nil {
 		return err
 	}
-	conn.Expire(time.Now().Add(p.lane.router.opts.ConnectTimeout))
+	conn.Expire(time.Now().Add(p.lane.router.opts.ConnectTimeout)) // which is short, and this turn may have been long
 	k.conn, g.link = conn, k
 	p.dialing++
 	p.open.Add(1)
@@ -113,6 +113,9 @@ func (k *link) Ready(e reactor.Events) {
 	k.left = k.left || e&reactor.Left != 0
 	switch k.state {
 	case linkIdle:
+		if e&reactor.Readable == 0 {
+			return // an event of the answer before, whose rest was read without it
+		}
 		k.pool.forget(k)
 		k.drop()
 	case linkDialing:

@@ -103,6 +103,7 @@ func (b *buckets) wait(t testing.TB) {
 type system struct {
 	*router.Router
 	counts *counts
+	loops  *reactor.Group
 	addr   string
 	client *http.Client
 }
@@ -123,7 +124,7 @@ func newSystemOn(t testing.TB, opts router.Options, loops int) *system {
 	}
 	log := slog.New(slog.DiscardHandler)
 	c := newCounts()
-	s := &system{Router: router.New(opts, group, c, log), counts: c}
+	s := &system{Router: router.New(opts, group, c, log), counts: c, loops: group}
 	server := front.New(front.Options{Loops: group, Log: log, Control: http.NotFoundHandler(), MaxRuntimeBody: 32 << 20,
 		DrainTimeout: time.Second, Runtime: func(l *reactor.Loop, q front.Request, caller front.Caller) {
 			s.Begin(l, router.Request(q), caller)

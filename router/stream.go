@@ -46,14 +46,15 @@ func (x *exchange) part(run []byte) bool {
 	g := &x.leg
 	if g.in.head.Status > 299 {
 		g.in.body = append(g.in.body, run[:min(len(run), maxMessage-len(g.in.body))]...)
-		return true
+		g.unwanted = len(g.in.body) == maxMessage
+		return !g.unwanted
 	}
 	if !x.flow.began && !x.beginStream() {
 		g.unwanted = true
 		return false
 	}
 	x.flow.note()
-	x.keeper.add(run, x.lane)
+	x.keeper.add(run, x.leg.in.head.Length, x.lane)
 	f := &x.lane.frame
 	f.payload(run)
 	return x.caller.Send(f.head, run, f.crc[:])

@@ -113,6 +113,8 @@ DO UPDATE SET requests = excluded.requests, ended = excluded.ended, final = excl
 	putEvidence = `
 INSERT INTO evidence (mirror, state) VALUES ($1, $2) ON CONFLICT (mirror) DO UPDATE SET state = excluded.state`
 
+	removeEvidence = `DELETE FROM evidence WHERE mirror = $1`
+
 	selectEvidence = `SELECT state FROM evidence WHERE mirror = $1`
 
 	selectAccounts = `SELECT mirror, writer, requests, ended, final FROM accounts WHERE mirror = $1`
@@ -128,8 +130,8 @@ FROM traffic WHERE span IN (60, 3600) AND start_at >= $1 GROUP BY endpoint, vari
 SELECT endpoint_id, endpoint, variant, mirrors, start_at, span, writer, counts, latency, overhead, streams, instances, usage FROM traffic`
 )
 
-// Save puts rows, accounts and evidence, each in place of what has the same key, and removes rows by their keys, all in one
-// transaction.
+// Save puts rows, accounts and evidence, each in place of what has the same key, and removes rows by their keys, and evidence without
+// a state, all in one transaction.
 func (t *Traffic) Save(ctx context.Context, c trafficChanges) error {
 	tx, err := t.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -161,7 +163,7 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, c trafficChanges) error {
 		}
 	}
 	for _, e := range c.Evidence {
-		if _, err := tx.ExecContext(ctx, putEvidence, e.Mirror, string(e.State)); err != nil {
+		if err := saveEvidence(ctx, tx, e.Mirror, e.State); err != nil {
 			return err
 		}
 	}
@@ -179,6 +181,15 @@ func saveTraffic(ctx context.Context, tx *sql.Tx, c trafficChanges) error {
 		}
 	}
 	return nil
+}
+
+func saveEvidence(ctx context.Context, tx *sql.Tx, of gnomon.MirrorID, state []byte) error {
+	if len(state) == 0 {
+		_, err := tx.ExecContext(ctx, removeEvidence, of)
+		return err
+	}
+	_, err := tx.ExecContext(ctx, putEvidence, of, string(state))
+	return err
 }
 
 // saveMirrors lets the rows of several mirrors be found by each of them.
@@ -298,6 +309,29 @@ func (t *Traffic) Evidence(ctx context.Context, id gnomon.MirrorID) ([]byte, err
 		return nil, fmt.Errorf("read evidence: %w", err)
 	}
 	return state, nil
+}
+
+// KeepEvidence removes what is judged of mirrors that keep does not want.
+func (t *Traffic) KeepEvidence(ctx context.Context, keep func(gnomon.MirrorID) bool) error {
+	rows, err := t.db.QueryContext(ctx, `SELECT mirror FROM evidence`)
+	if err != nil {
+		return fmt.Errorf("read evidence: %w", err)
+	}
+	defer rows.Close()
+	var gone trafficChanges
+	for rows.Next() {
+		var id gnomon.MirrorID
+		if err := rows.Scan(&id); err != nil {
+			return fmt.Errorf("read evidence: %w", err)
+		}
+		if !keep(id) {
+			gone.Evidence = append(gone.Evidence, trafficEvidence{Mirror: id})
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return fmt.Errorf("read evidence: %w", err)
+	}
+	return t.Save(ctx, gone)
 }
 
 // Activity returns of each variant with rows from since on when it last had which numbers.

@@ -63,13 +63,15 @@ func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 	ser := gnomon.Series{EndpointID: "1", Endpoint: "e", Variant: "v", Mirrors: "m"}
 	a, b := trafficRow(ser, 1, "w", "a"), trafficRow(ser, 2, "w", "b")
 	account := meter.Account{Mirror: "m", Writer: "w", Requests: 3, Ended: map[gnomon.Bucket]int64{gnomon.BucketMirrored: 2}, Final: true}
-	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{a, b}, Accounts: []meter.Account{account}}); err != nil {
+	evidence := []meter.Evidence{{Mirror: "m", State: []byte("1")}, {Mirror: "n", State: []byte("2")}}
+	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{a, b}, Accounts: []meter.Account{account}, Evidence: evidence}); err != nil {
 		t.Fatal(err)
 	}
 	b.Counts, b.Latency, b.Overhead, b.Usage = []byte("B"), nil, []byte{7}, []byte{8}
 	b.Instances = []byte{9}
 	account.Requests, account.Final = 4, false
-	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{b}, Remove: []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, Accounts: []meter.Account{account}}); err != nil {
+	evidence = []meter.Evidence{{Mirror: "m", State: []byte("3")}, {Mirror: "n"}}
+	if err := s.Save(t.Context(), meter.Changes{Put: []meter.Row{b}, Remove: []meter.Row{{Series: ser, Start: a.Start, Span: a.Span, Writer: a.Writer}}, Accounts: []meter.Account{account}, Evidence: evidence}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -86,6 +88,17 @@ func TestTraffic_KeepsWhatIsSaved(t *testing.T) {
 	}
 	if got, err := s.Accounts(t.Context(), "n"); err != nil || len(got) != 0 {
 		t.Errorf("accounts of another mirror: %v, %v", got, err)
+	}
+	for of, want := range map[gnomon.MirrorID]string{"m": "3", "n": ""} {
+		if got, err := s.Evidence(t.Context(), of); err != nil || string(got) != want {
+			t.Errorf("evidence of %s: %q, %v; want %q", of, got, err, want)
+		}
+	}
+	if err := s.KeepEvidence(t.Context(), func(of gnomon.MirrorID) bool { return of != "m" }); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Evidence(t.Context(), "m"); err != nil || len(got) > 0 {
+		t.Errorf("evidence of m: %q, %v; nobody wants it", got, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"bytes"
+	"runtime/debug"
 	"sync"
 
 	"gnomon"
@@ -10,7 +11,8 @@ import (
 
 // The reasons of our own why answers are not compared; the others are those of package compare.
 const (
-	reasonBusy     = "busy" // there was no memory, or too many answers waited
+	reasonBusy     = "busy"     // there was no memory, or too many answers waited
+	reasonPanicked = "panicked" // comparing them did, which is a mistake of ours
 	reasonTooLarge = string(compare.TooLarge)
 )
 
@@ -130,7 +132,7 @@ func (r *recorder) hand(begun int64, p *gnomon.Pair) bool {
 	for n, s := range of {
 		from := len(all)
 		all = append(all, s.Body...)
-		i.sides[n] = compare.Answer{ContentType: string(s.ContentType), Body: all[from:len(all):len(all)]}
+		i.sides[n] = compare.Answer{ContentType: string(s.ContentType), Body: all[from:len(all):len(all)], Streamed: p.Streamed}
 	}
 	select {
 	case r.work.work <- i:
@@ -141,11 +143,22 @@ func (r *recorder) hand(begun int64, p *gnomon.Pair) bool {
 	}
 }
 
+// contained compares answers, which anybody may have made up: a mistake of ours must not end the process.
+func (v *Verdicts) contained(i *item) (c comparison) {
+	defer func() {
+		if p := recover(); p != nil {
+			v.opts.Log.Error("comparing answers panicked", "request", i.eventID, "panic", p, "stack", string(debug.Stack()))
+			c = comparison{compare.Result{Uncomparable: reasonPanicked}, reasonPanicked, 0}
+		}
+	}()
+	return compareAll(i.trial.answers.compare, &i.sides, i.repeats)
+}
+
 // compare compares what was handed over.
 func (v *Verdicts) compare(i item) {
 	defer v.memory.Give(i.size)
 	t := i.trial
-	c := compareAll(t.answers.compare, &i.sides, i.repeats)
+	c := v.contained(&i)
 	s := t.stripe()
 	defer s.mu.Unlock()
 	if !t.is(i.generation) {

@@ -34,6 +34,8 @@ type state struct {
 	Same        int64    // answers
 	Differ      int64
 	Missing     map[gnomon.Bucket]int64 `json:",omitempty"`
+	Refused     int64                   `json:",omitzero"` // not copied since the shadow did not answer: they count as failed
+	Unrepeated  int64                   `json:",omitzero"` // pairs in which production was to be asked once more, in vain
 	Uncompared  map[string]int64        `json:",omitempty"`
 	Kept        profile
 	Dropped     profile
@@ -132,6 +134,8 @@ func (s *state) fold(index int64, x *slot, j gnomon.Judging, leastTime time.Dura
 	s.Failed[1] += x.Failed[1]
 	s.Same += x.Same
 	s.Differ += x.Differ
+	s.Refused += x.Refused
+	s.Unrepeated += x.Unrepeated
 	s.Missing, s.Uncompared = added(s.Missing, x.Missing), added(s.Uncompared, x.Uncompared)
 	s.Kept.merge(&x.Kept)
 	s.Dropped.merge(&x.Dropped)
@@ -152,6 +156,7 @@ type judged struct {
 	of      func(*slot) stats.Moments
 	margin  float64
 	missing int64 // values that there would be, had everything been copied and compared
+	repeats bool  // it is judged beside production asked once more
 }
 
 // metrics returns the three, in the order they are shown.
@@ -159,12 +164,12 @@ func (s *state) metrics(j gnomon.Judging) [3]judged {
 	missing := s.missing()
 	repeated := missing
 	if j.NoiseFloor > 0 {
-		repeated = int64(math.Ceil(float64(missing) * j.NoiseFloor))
+		repeated = int64(math.Ceil(float64(missing)*j.NoiseFloor)) + s.Unrepeated
 	}
 	return [3]judged{
-		{&s.Latency, "latency", func(x *slot) stats.Moments { return x.Latency }, math.Log1p(j.LatencyMargin), repeated},
-		{&s.Errors, "errors", func(x *slot) stats.Moments { return x.Errors }, j.ErrorMargin, missing},
-		{&s.Answers, "answers", func(x *slot) stats.Moments { return x.Answers }, j.AnswerMargin, repeated + sum(s.Uncompared)},
+		{&s.Latency, "latency", func(x *slot) stats.Moments { return x.Latency }, math.Log1p(j.LatencyMargin), repeated, j.NoiseFloor > 0},
+		{&s.Errors, "errors", func(x *slot) stats.Moments { return x.Errors }, j.ErrorMargin, missing, false},
+		{&s.Answers, "answers", func(x *slot) stats.Moments { return x.Answers }, j.AnswerMargin, repeated + sum(s.Uncompared), j.NoiseFloor > 0},
 	}
 }
 
@@ -210,12 +215,17 @@ func (m *metric) now(index int64) *finding { return &finding{index, m.Sequence.N
 
 // evidenceBelow is the evidence that the mean is below a bound even if all that is missing were as bad as can be.
 func (m *metric) evidenceBelow(bound float64, missing int64) float64 {
-	n, gone := float64(m.Sequence.N()), float64(missing)
-	least := (bound*(n+gone) - gone*m.Sequence.Bound()) / n
+	least := m.least(bound, missing)
 	if least <= -m.Sequence.Bound() {
 		return math.Inf(-1)
 	}
 	return m.Sequence.LogEvidenceBelow(least)
+}
+
+// least is what the mean has to be below of, for it to be below a bound even if all that is missing were as bad as can be.
+func (m *metric) least(bound float64, missing int64) float64 {
+	n, gone := float64(m.Sequence.N()), float64(missing)
+	return (bound*(n+gone) - gone*m.Sequence.Bound()) / n
 }
 
 // note adds to the course, about ten points for each tenfold of values.

@@ -55,7 +55,7 @@ func (r *Rehearsal) Slot(index int64, pairs []gnomon.Pair) {
 func answersOf(p *gnomon.Pair) *[3]compare.Answer {
 	var all [3]compare.Answer
 	for i, s := range [3]*gnomon.Side{&p.Production, &p.Shadow, &p.Repeat} {
-		all[i] = compare.Answer{ContentType: string(s.ContentType), Body: s.Body}
+		all[i] = compare.Answer{ContentType: string(s.ContentType), Body: s.Body, Streamed: p.Streamed}
 	}
 	return &all
 }

@@ -3,6 +3,7 @@ package verdict
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -50,6 +51,7 @@ type Metric struct {
 	Verdict    Verdict `json:"verdict"`
 	Values     int64   `json:"values"`
 	Missing    int64   `json:"missing,omitzero"` // values that could not be had
+	Repeats    bool    `json:"repeats,omitzero"` // it is beside production asked once more: the effect is above production's own noise
 	Margin     float64 `json:"margin"`
 	Effect     float64 `json:"effect"`
 	Lower      float64 `json:"lower"`      // with those of the others true at all times with a probability of 95 %
@@ -62,7 +64,7 @@ type Metric struct {
 	NoWorseE float64 `json:"log10_e_no_worse"`
 	DifferE  float64 `json:"log10_e_differ"`
 
-	Decided       time.Time `json:"decided,omitzero"`       // when the data had it
+	Decided       time.Time `json:"decided,omitzero"`       // when the data had what the verdict says; zero: it says nothing yet
 	DecidedAfter  int64     `json:"decided_after,omitzero"` // values
 	ValuesLeft    *int64    `json:"values_left,omitempty"`  // until it is decided if things go on as they are; nil: decided, or not to be foretold
 	SecondsLeft   *float64  `json:"seconds_left,omitempty"` // likewise
@@ -119,6 +121,9 @@ func (v *Verdicts) Report(ctx context.Context, of gnomon.Trial, g Guards) (Repor
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if t.state == nil { // it was forgotten meanwhile
+		t.state = newState()
+	}
 	if !t.known {
 		t.known, t.of = true, of
 		t.of.Fraction = t.state.Sample.Fraction
@@ -150,10 +155,13 @@ func (s *state) report(of gnomon.Trial, g Guards, least time.Duration, differenc
 			s.foretell(m, least, shown[i])
 		}
 		shown[i].Verdict = verdicts[i]
-		r.Why = append(r.Why, explain(m, shown[i], withheld[i]))
+		if f := m.finding(verdicts[i]); f != nil {
+			shown[i].Decided, shown[i].DecidedAfter = startOf(f.Slot), f.Values
+		}
+		r.Why = append(r.Why, explain(m, shown[i], withheld[i], s.none(m.name, of.Judging.NoiseFloor > 0)))
 	}
 	r.Errors.ShadowOnly, r.Errors.ProductionOnly = s.Failed[0], s.Failed[1]
-	r.Answers.Agree, r.Answers.Differ, r.Answers.Uncompared, r.Answers.Differences = s.Same, s.Differ, s.Uncompared, differences
+	r.Answers.Agree, r.Answers.Differ, r.Answers.Uncompared, r.Answers.Differences = s.Same, s.Differ, maps.Clone(s.Uncompared), differences
 	r.Latency.ClippedValues = s.Clipped
 	r.Warnings = s.warnings(g)
 	return r
@@ -186,6 +194,19 @@ func (m judged) verdict() Verdict {
 	return Undecided
 }
 
+// finding is what a verdict rests on; nil: nothing. What is better is no worse as well.
+func (m judged) finding(v Verdict) *finding {
+	switch {
+	case v == Worse:
+		return m.Worse
+	case v == Better, v == NoWorse && m.NoWorse == nil:
+		return m.Better
+	case v == NoWorse:
+		return m.NoWorse
+	}
+	return nil
+}
+
 // good reports whether a verdict lets the shadow pass.
 func (v Verdict) good() bool { return v == Better || v == NoWorse }
 
@@ -200,6 +221,9 @@ func (s *state) guard(all *[3]judged, verdicts *[3]Verdict, g Guards) (withheld 
 		worst := (mean*float64(n) + float64(m.missing)) / float64(n+m.missing)
 		if mean < m.margin && worst >= m.margin {
 			verdicts[i], withheld[i] = Undecided, fmt.Sprintf("%d values are missing, and had they been as bad as can be, the shadow would be worse", m.missing)
+		}
+		if verdicts[i] == Better && worst >= 0 {
+			verdicts[i] = NoWorse
 		}
 	}
 	latency := &verdicts[0]
@@ -254,7 +278,7 @@ func (s *state) show(m judged) Metric {
 	q := m.Sequence
 	now := m.point(s.Last)
 	shown := Metric{
-		Values: q.N(), Missing: m.missing, Margin: unit(m.margin), Effect: unit(now.Mean), Lower: unit(now.Lower), Upper: unit(now.Upper),
+		Values: q.N(), Missing: m.missing, Repeats: m.repeats, Margin: unit(m.margin), Effect: unit(now.Mean), Lower: unit(now.Lower), Upper: unit(now.Upper),
 		Confidence: 1 - level,
 	}
 	if q.N() > 0 {
@@ -268,27 +292,28 @@ func (s *state) show(m judged) Metric {
 	for _, p := range course {
 		shown.Course = append(shown.Course, Point{startOf(p.Slot), p.Values, unit(p.Mean), unit(p.Lower), unit(p.Upper)})
 	}
-	for _, f := range []*finding{m.Worse, m.Better, m.NoWorse} {
-		if f != nil {
-			shown.Decided, shown.DecidedAfter = startOf(f.Slot), f.Values
-			return shown
-		}
-	}
 	return shown
 }
 
 // foretell says how long it takes until the metric is decided, if things go on as they are.
 func (s *state) foretell(m judged, least time.Duration, shown *Metric) {
-	left, ok := m.Sequence.PairsToDecide(m.margin, level)
-	lasted := startOf(s.Last).Sub(startOf(s.First)).Seconds()
-	if !ok || lasted <= 0 {
+	n, lasted := m.Sequence.N(), startOf(s.Last).Sub(startOf(s.First)).Seconds()
+	if n == 0 || lasted <= 0 {
 		return
 	}
-	if m.Sequence.Mean() < m.margin {
+	margin := m.margin
+	if m.Sequence.Mean() < margin {
 		least *= patience
+		if margin = m.least(margin, m.missing); margin <= m.Sequence.Mean() {
+			return // too much is missing
+		}
 	}
-	perSecond := float64(m.Sequence.N()) / lasted
-	seconds := max(float64(left)/perSecond, least.Seconds()-lasted)
+	left, ok := m.Sequence.PairsToDecide(margin, level)
+	if !ok {
+		return
+	}
+	perSecond, perSlot := float64(n)/lasted, lasted/float64(m.Sequence.Slots())
+	seconds := max(float64(left)/perSecond, least.Seconds()-lasted, perSlot*float64(leastSlots-m.Sequence.Slots()))
 	left = max(left, int64(seconds*perSecond))
 	shown.ValuesLeft, shown.SecondsLeft = &left, &seconds
 }

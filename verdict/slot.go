@@ -28,6 +28,9 @@ type slot struct {
 	Differ  int64                   `json:",omitzero"` // answers that differ from production's
 	Same    int64                   `json:",omitzero"` // those that do not
 	Missing map[gnomon.Bucket]int64 `json:",omitempty"`
+	Refused int64                   `json:",omitzero"` // were not copied since the shadow did not answer; not among Missing
+	// Unrepeated are pairs with two good answers in which production was to be asked once more, and has not answered well.
+	Unrepeated int64 `json:",omitzero"`
 	// Uncompared are pairs with two answers that were not compared.
 	Uncompared map[string]int64 `json:",omitempty"`
 	Kept       profile          `json:",omitzero"` // of requests that were copied
@@ -64,7 +67,12 @@ func moment(x float64) stats.Moments { return stats.Moments{N: 1, Sum: x, SumSq:
 // no others.
 func (s *slot) note(p *gnomon.Pair, repeats bool) {
 	s.Pairs++
-	if !p.Copied() {
+	switch {
+	case p.Refused:
+		s.Refused++
+	case p.Copied():
+		s.Kept.note(&p.Production)
+	default:
 		if s.Missing == nil {
 			s.Missing = make(map[gnomon.Bucket]int64)
 		}
@@ -72,7 +80,6 @@ func (s *slot) note(p *gnomon.Pair, repeats bool) {
 		s.Dropped.note(&p.Production)
 		return
 	}
-	s.Kept.note(&p.Production)
 	e := 0.0
 	switch production, shadow := p.Production.Failed(), p.Shadow.Failed(); {
 	case shadow && !production:
@@ -84,11 +91,16 @@ func (s *slot) note(p *gnomon.Pair, repeats bool) {
 	}
 	s.Errors = s.Errors.Plus(moment(e))
 	beside := &p.Production
-	if repeats {
-		if !p.Repeated {
-			return
-		}
+	switch again := p.Repeated && !p.Repeat.Failed(); {
+	case repeats && again:
 		beside = &p.Repeat
+	case repeats:
+		if p.Repeating && !p.Production.Failed() && !p.Shadow.Failed() {
+			s.Unrepeated++
+		}
+		return
+	case p.Cut:
+		return
 	}
 	if x, ok := logRatio(&p.Shadow, beside); ok {
 		if math.Abs(x) > clip {
@@ -126,6 +138,8 @@ func (s *slot) merge(o *slot) {
 	s.Failed[1] += o.Failed[1]
 	s.Differ += o.Differ
 	s.Same += o.Same
+	s.Refused += o.Refused
+	s.Unrepeated += o.Unrepeated
 	s.Missing, s.Uncompared = added(s.Missing, o.Missing), added(s.Uncompared, o.Uncompared)
 	s.Kept.merge(&o.Kept)
 	s.Dropped.merge(&o.Dropped)

@@ -1,8 +1,10 @@
 package verdict
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,12 +35,17 @@ func TestSlot_WhatCounts(t *testing.T) {
 		"it is gone":           {gnomon.Pair{Bucket: gnomon.BucketShadowUnreachable, Production: good, Shadow: gone}, false, slot{Errors: moment(1), Failed: [2]int64{1, 0}}},
 		"not repeated":         {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: late, Shadow: good}, true, slot{Errors: moment(-1), Failed: [2]int64{0, 1}}},
 		"beside the repeat":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: side(200, time.Hour, 0, ""), Shadow: good, Repeat: good, Repeated: true}, true, slot{Latency: moment(0), Errors: moment(0)}},
+		"the repeat fails":     {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: good, Shadow: good, Repeating: true, Repeat: bad, Repeated: true}, true, slot{Errors: moment(0), Unrepeated: 1}},
+		"no repeat was had":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: good, Shadow: good, Repeating: true}, true, slot{Errors: moment(0), Unrepeated: 1}},
+		"no repeat is needed":  {gnomon.Pair{Bucket: gnomon.BucketShadowError, Production: good, Shadow: bad, Repeating: true}, true, slot{Errors: moment(1), Failed: [2]int64{1, 0}}},
+		"the caller leaves":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: side(200, time.Microsecond, 0, ""), Shadow: good, Cut: true}, false, slot{Errors: moment(0)}},
+		"the shadow is down":   {gnomon.Pair{Bucket: gnomon.BucketShadowNotReady, Production: good, Refused: true}, false, slot{Errors: moment(1), Failed: [2]int64{1, 0}, Refused: 1}},
 		"it was not to be had": {gnomon.Pair{Bucket: gnomon.BucketQueueFull, Production: good}, false, slot{Missing: map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 1}}},
 	} {
 		var s slot
 		s.note(&c.pair, c.repeats)
 		if s.Latency != c.want.Latency || s.Errors != c.want.Errors || s.Failed != c.want.Failed || s.Clipped != c.want.Clipped ||
-			sum(s.Missing) != sum(c.want.Missing) || s.Pairs != 1 {
+			sum(s.Missing) != sum(c.want.Missing) || s.Refused != c.want.Refused || s.Unrepeated != c.want.Unrepeated || s.Pairs != 1 {
 			t.Errorf("%s: %+v, want %+v", name, s, c.want)
 		}
 	}
@@ -155,6 +162,41 @@ func FuzzDecode(f *testing.F) {
 }
 
 // TestWarnings has samples that are not what was asked for, and requests that are missing and unlike the others.
+// meeting has who reads wait for another one.
+type meeting struct {
+	books
+	both *sync.WaitGroup
+}
+
+func (m meeting) Evidence(ctx context.Context, id gnomon.MirrorID) ([]byte, error) {
+	m.both.Done()
+	m.both.Wait()
+	return m.books.Evidence(ctx, id)
+}
+
+// TestLoad_Twice has two reports read the same trial at a time: what was saved counts once.
+func TestLoad_Twice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := books{}
+		well := answering(10*time.Millisecond, same)
+		p := play{of: trialOf, production: well, shadow: well, rand: rand.New(rand.NewPCG(9, 9))}
+		p.seconds(t, running(t, Options{Store: b}), b, 4)
+		time.Sleep(time.Minute)
+		want := report(t, running(t, Options{Store: b}), trialOf, Guards{})
+		both := new(sync.WaitGroup)
+		both.Add(2)
+		v := running(t, Options{Store: meeting{b, both}})
+		var readers sync.WaitGroup
+		for range 2 {
+			readers.Go(func() { report(t, v, trialOf, Guards{}) })
+		}
+		readers.Wait()
+		if got := report(t, v, trialOf, Guards{}); got.Pairs != want.Pairs || got.Answers.Agree != want.Answers.Agree || want.Pairs != 400 {
+			t.Errorf("%d pairs and %d answers, want %d and %d", got.Pairs, got.Answers.Agree, want.Pairs, want.Answers.Agree)
+		}
+	})
+}
+
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := books{}

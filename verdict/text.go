@@ -45,10 +45,10 @@ func writePaths(w io.Writer, s *compare.Summary) {
 	}
 	fmt.Fprintln(w, "  Answers differ at")
 	for _, p := range paths[:min(len(paths), shownPaths)] {
-		fmt.Fprintf(w, "    %-30s %d answers", p.Path, p.Answers)
+		fmt.Fprintf(w, "    %-30s %d answers", cmp.Or(p.Path, "the whole answer"), p.Answers)
 		if len(p.Examples) > 0 {
 			e := p.Examples[0]
-			fmt.Fprintf(w, ", such as %s and %s", e.Production, e.Shadow)
+			fmt.Fprintf(w, ", such as %s and %s", cmp.Or(e.Production, "nothing"), cmp.Or(e.Shadow, "nothing"))
 		}
 		fmt.Fprintln(w)
 	}

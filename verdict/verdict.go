@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -34,7 +35,7 @@ type Store interface {
 	Evidence(ctx context.Context, id gnomon.MirrorID) ([]byte, error)
 }
 
-// Evidence is the state of a trial, to be saved in place of the one before. It has no name of its own, so that whoever saves it
+// Evidence is the state of a trial, to be saved in place of the one before; no state is to be removed. It has no name of its own, so that whoever saves it
 // need not know this package.
 type Evidence = struct {
 	Mirror gnomon.MirrorID
@@ -48,6 +49,7 @@ type Options struct {
 
 	LeastTime time.Duration // from the first pair to the last, before which nothing is decided; 1 min
 	Memory    int64         // bytes of answers that wait to be compared; 32 MiB
+	Answer    int           // bytes of an answer that is compared; 1 MiB
 
 	// Worse is told of a trial whose shadow has been found to be worse: once for each process, after that was saved. Nil:
 	// nobody is.
@@ -70,8 +72,9 @@ type Verdicts struct {
 	memory *budget.Budget
 	work   chan item // answers that wait to be compared
 
-	mu     sync.Mutex
-	trials map[gnomon.MirrorID]*trial
+	mu        sync.Mutex
+	trials    map[gnomon.MirrorID]*trial
+	forgotten map[gnomon.MirrorID]bool // whose states are to be removed
 }
 
 // maxWaiting is how many pairs of answers wait to be compared.
@@ -82,7 +85,8 @@ func New(opts Options) *Verdicts {
 	opts.LeastTime = cmp.Or(opts.LeastTime, leastTime)
 	opts.Memory = cmp.Or(opts.Memory, 32<<20)
 	return &Verdicts{
-		opts: opts, memory: budget.New(opts.Memory), work: make(chan item, maxWaiting), trials: make(map[gnomon.MirrorID]*trial),
+		opts: opts, memory: budget.New(opts.Memory), work: make(chan item, maxWaiting),
+		trials: make(map[gnomon.MirrorID]*trial), forgotten: make(map[gnomon.MirrorID]bool),
 	}
 }
 
@@ -94,7 +98,7 @@ func (v *Verdicts) Pairs(of gnomon.Trial) gnomon.PairRecorder {
 	defer v.mu.Unlock()
 	t := v.trial(of.ID)
 	if t.answers.compare == nil {
-		t.answers.compare = compare.New(of.Answers)
+		t.answers.compare = compare.New(of.Answers).Within(compare.Limits{Bytes: v.opts.Answer})
 	}
 	of.Judging = of.Judging.WithDefaults()
 	before := t.of.Revision
@@ -168,7 +172,9 @@ func (v *Verdicts) Load(ctx context.Context) error {
 			}
 		}
 		v.mu.Lock()
-		t.resume(before)
+		if t.state == nil { // else somebody was quicker
+			t.resume(before)
+		}
 		v.mu.Unlock()
 	}
 	return errors.Join(errs...)
@@ -186,13 +192,29 @@ func (v *Verdicts) unloaded() []*trial {
 	return all
 }
 
-// Unsaved folds what can be folded, and returns the state of each trial that has changed. Once that is saved, the caller calls
+// Forget drops what is known of a trial, with its examples of answers, and has it removed from the store when that is saved to next.
+// What its recorders are told from then on counts for nothing.
+func (v *Verdicts) Forget(id gnomon.MirrorID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if t := v.trials[id]; t != nil {
+		t.generation.Add(1)
+		delete(v.trials, id)
+	}
+	v.forgotten[id] = true
+}
+
+// Unsaved folds what can be folded, and returns the state of each trial that has changed or is forgotten. Once that is saved, the caller calls
 // saved. It must not be called again before.
 func (v *Verdicts) Unsaved() (all []Evidence, saved func()) {
 	now := time.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var noted []*trial
+	gone := slices.Collect(maps.Keys(v.forgotten))
+	for _, id := range gone {
+		all = append(all, Evidence{Mirror: id})
+	}
 	for _, t := range v.trials {
 		if t.state == nil || !t.known && !t.changed {
 			continue
@@ -209,11 +231,14 @@ func (v *Verdicts) Unsaved() (all []Evidence, saved func()) {
 		t.saving = t.version
 		all, noted = append(all, Evidence{t.id, b}), append(noted, t)
 	}
-	return all, func() { v.noteSaved(noted, now) }
+	return all, func() { v.noteSaved(noted, gone, now) }
 }
 
-func (v *Verdicts) noteSaved(noted []*trial, now time.Time) {
+func (v *Verdicts) noteSaved(noted []*trial, gone []gnomon.MirrorID, now time.Time) {
 	v.mu.Lock()
+	for _, id := range gone {
+		delete(v.forgotten, id)
+	}
 	for _, t := range noted {
 		t.changed = t.version != t.saving
 	}

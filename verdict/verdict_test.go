@@ -33,7 +33,9 @@ func (b books) flush(t *testing.T, v *Verdicts) {
 	}
 	all, saved := v.Unsaved()
 	for _, e := range all {
-		b[e.Mirror] = e.State
+		if b[e.Mirror] = e.State; e.State == nil {
+			delete(b, e.Mirror)
+		}
 	}
 	saved()
 }
@@ -231,6 +233,38 @@ func TestVerdicts_WaitForBursts(t *testing.T) {
 			t.Errorf("after 105 s the verdicts are %+v\n%s", r.Verdict, strings.Join(r.Why, "\n"))
 		}
 	})
+}
+
+// TestVerdicts_Forget has a trial forgotten, in memory or not: nothing of it stays, and what its recorder is still told brings
+// nothing back.
+func TestVerdicts_Forget(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			b := books{}
+			v := running(t, Options{Store: b})
+			p := play{of: trialOf, production: answering(10*time.Millisecond, same), shadow: answering(20*time.Millisecond, odd), rand: rand.New(rand.NewPCG(3, 4))}
+			p.seconds(t, v, b, 60)
+			rec := v.Pairs(p.of)
+			if restart {
+				v = running(t, Options{Store: b})
+			}
+			if len(b["m"]) == 0 {
+				t.Fatal("there is nothing to forget")
+			}
+			v.Forget("m")
+			for range 5 {
+				p.one(rec)
+				time.Sleep(time.Second)
+				b.flush(t, v)
+			}
+			if len(b) > 0 {
+				t.Errorf("restart %v: %d trials are left", restart, len(b))
+			}
+			if r := report(t, v, trialOf, Guards{}); r.Pairs > 0 {
+				t.Errorf("restart %v: %d pairs are left", restart, r.Pairs)
+			}
+		})
+	}
 }
 
 // TestVerdicts_BeginAnew has a shadow that is worse and is exchanged for one that is not: what is known of the first counts for

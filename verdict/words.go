@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // explain says in a sentence what a metric's verdict rests on.
-func explain(m judged, shown *Metric, withheld string) string {
+func explain(m judged, shown *Metric, withheld, none string) string {
 	name := strings.ToUpper(m.name[:1]) + m.name[1:]
 	switch {
 	case shown.Verdict == NotJudged:
@@ -20,7 +21,7 @@ func explain(m judged, shown *Metric, withheld string) string {
 	case withheld != "":
 		return fmt.Sprintf("%s cannot be told: %s.", name, withheld)
 	case m.Sequence.N() == 0:
-		return name + ": there is no pair yet."
+		return name + ": " + none + "."
 	}
 	is := map[Verdict]string{
 		Better: "is better", NoWorse: "is no worse", Worse: "is worse", Undecided: "cannot be told yet",
@@ -42,6 +43,21 @@ func explain(m judged, shown *Metric, withheld string) string {
 	return text
 }
 
+// none says why a metric has no values.
+func (s *state) none(metric string, repeats bool) string {
+	switch {
+	case s.Pairs == 0:
+		return "there is no pair yet"
+	case metric == "errors":
+		return "no request has been copied yet"
+	case metric == "answers":
+		return "no two answers have been compared yet"
+	case repeats:
+		return "no request has been answered by both variants yet, and by production twice"
+	}
+	return "no request has been answered by both variants yet"
+}
+
 // difference says how much a metric differs, within which bounds, and what the margin is.
 func difference(name string, m *Metric) string {
 	const percent = 100
@@ -52,7 +68,10 @@ func difference(name string, m *Metric) string {
 	case "errors":
 		return fmt.Sprintf("the shadow fails in %+.3f %% of the requests more (%+.3f to %+.3f; margin %.3g %%)", m.Effect*percent, lower, upper, m.Margin*percent)
 	}
-	return fmt.Sprintf("%.3f %% of the answers differ (%.3f to %.3f; margin %.3g %%)", m.Effect*percent, max(lower, -percent), upper, m.Margin*percent)
+	if m.Repeats {
+		return fmt.Sprintf("the shadow differs in %+.3f %% of the requests more than production from itself (%+.3f to %+.3f; margin %.3g %%)", m.Effect*percent, lower, upper, m.Margin*percent)
+	}
+	return fmt.Sprintf("%.3f %% of the answers differ (%.3f to %.3f; margin %.3g %%)", m.Effect*percent, lower, upper, m.Margin*percent)
 }
 
 func roughly(seconds float64) string {
@@ -96,10 +115,21 @@ func (s *state) warnings(g Guards) []string {
 		add("What either variant runs was changed at %s: what came before counts for nothing.", s.Anew.Format(time.RFC3339))
 	}
 	if n := s.missing(); n > 0 {
-		add("%d of %d requests of the sample were not copied (%s). They are counted as if they had been as bad as can be.", n, s.Pairs, counts(s.Missing))
+		missing := maps.Clone(s.Missing)
+		delete(missing, gnomon.BucketRateCapped)
+		add("%d of %d requests of the sample were not copied (%s). They are counted as if they had been as bad as can be.", n, s.Pairs, counts(missing))
 	}
 	if n := s.Missing[gnomon.BucketRateCapped]; n > 0 {
 		add("%d of %d requests of the sample were not copied since the rate of copies is bounded; they count for nothing.", n, s.Pairs)
+	}
+	if s.Refused > 0 {
+		add("%d of %d requests of the sample were not copied since the shadow did not answer; they count as failed.", s.Refused, s.Pairs)
+	}
+	if s.Unrepeated > 0 {
+		add("In %d requests production was to be asked once more, and did not answer; they are counted as if they had been as bad as can be.", s.Unrepeated)
+	}
+	if n := sum(s.Uncompared); n > 0 {
+		add("The answers of %d of %d requests were not compared (%s).", n, s.Pairs, counts(s.Uncompared))
 	}
 	all = append(all, s.bias()...)
 	in, out := float64(s.Sample.In), float64(s.Sample.Out)
@@ -149,13 +179,10 @@ func standardErrorOf(a, b stats.Moments) float64 {
 	return math.Sqrt(a.Variance()/float64(a.N) + b.Variance()/float64(b.N))
 }
 
-func counts(m map[gnomon.Bucket]int64) string {
+func counts[K ~string](m map[K]int64) string {
 	var all []string
-	for b, n := range m {
-		if b != gnomon.BucketRateCapped {
-			all = append(all, fmt.Sprintf("%s %d", b, n))
-		}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, fmt.Sprintf("%s %d", k, m[k]))
 	}
-	slices.Sort(all)
 	return strings.Join(all, ", ")
 }

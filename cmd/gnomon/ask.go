@@ -14,7 +14,7 @@ import (
 // ask gets a path of the running server, with the access key in the data directory. The server is at base or, if that is
 // empty, where the one over the data directory says. The caller closes what it returns.
 func (f configFlags) ask(ctx context.Context, base, path string) (io.ReadCloser, error) {
-	c, err := f.load()
+	c, err := f.loadBeside()
 	if err != nil {
 		return nil, err
 	}
@@ -22,9 +22,7 @@ func (f configFlags) ask(ctx context.Context, base, path string) (io.ReadCloser,
 	if err != nil {
 		return nil, fmt.Errorf("%w; the server is asked with the access key in the data directory", err)
 	}
-	if base == "" {
-		base = c.running()
-	}
+	base = c.at(base)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
 		return nil, err

@@ -45,11 +45,11 @@ func loadOf(x *gnomon.Experiment, a meter.Accounting) float64 {
 	for _, b := range []gnomon.Bucket{gnomon.BucketMirrored, gnomon.BucketShadowError, gnomon.BucketShadowTimeout, gnomon.BucketShadowUnreachable} {
 		copied += a.Buckets[b]
 	}
-	asked := a.Requests - a.Buckets[gnomon.BucketStopped]
+	asked := float64(a.Requests-a.Buckets[gnomon.BucketStopped]) + x.Settings.Judging.NoiseFloor*float64(copied) // once more
 	if asked == 0 || x.Production.Count == 0 || x.Shadow.Count == 0 {
 		return 0
 	}
-	return float64(copied) / float64(x.Shadow.Count) / (float64(asked) / float64(x.Production.Count))
+	return float64(copied) / float64(x.Shadow.Count) / (asked / float64(x.Production.Count))
 }
 
 // band is between which shares of n latencies a quantile of a variant is, as the report says it.

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"net"
 	"net/url"
@@ -43,15 +45,16 @@ type config struct {
 
 	Quotas    map[string]int                    `yaml:"quotas"` // instance type, or default, to a number of instances
 	Roles     map[string][]gnomon.Power         `yaml:"roles"`  // role name or ARN to its powers
-	StartLead duration                          `yaml:"start_lead"`
+	StartLead *duration                         `yaml:"start_lead"`
 	Retention struct{ Minutes, Hours duration } `yaml:"retention"`
 	Verdict   struct {
 		LeastTime duration `yaml:"least_time"` // from the first pair to the last, before which nothing is decided; 1m
 	} `yaml:"verdict"`
 	Limits    limitsConfig `yaml:"limits"`
-	StopGrace duration     `yaml:"stop_grace"` // between SIGTERM and SIGKILL of a model; 30s
+	StopGrace *duration    `yaml:"stop_grace"` // between SIGTERM and SIGKILL of a model; 30s
 
 	path string // where it was read from; empty: nowhere
+	told string // the role that the server has told of; empty: what Roles says
 }
 
 // An imageConfig says which command runs the images of a name.
@@ -182,6 +185,41 @@ type configFlags struct {
 
 // load reads and completes the configuration.
 func (f configFlags) load() (*config, error) {
+	c, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.complete()
+}
+
+// loadBeside is load for a command beside the server. What its own configuration does not say is as the server has said last.
+func (f configFlags) loadBeside() (*config, error) {
+	c, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	var s said
+	switch b, err := os.ReadFile(c.saidPath()); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("data directory: %w", err)
+	default:
+		if err := json.Unmarshal(b, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", c.saidPath(), err)
+		}
+	}
+	c.Partition, c.Region, c.Account = cmp.Or(c.Partition, s.Partition), cmp.Or(c.Region, s.Region), cmp.Or(c.Account, s.Account)
+	if len(c.Roles) == 0 {
+		c.told = s.Role
+	}
+	return c, c.complete()
+}
+
+// A said is what a server leaves in its data directory for commands beside it.
+type said struct{ Partition, Region, Account, Role string }
+
+// read reads the configuration file and the flags.
+func (f configFlags) read() (*config, error) {
 	c := &config{}
 	if f.Config != "" {
 		b, err := os.ReadFile(f.Config)
@@ -198,22 +236,33 @@ func (f configFlags) load() (*config, error) {
 	c.Listen = cmp.Or(f.Listen, c.Listen, "127.0.0.1:8080")
 	c.DataDir = cmp.Or(f.DataDir, c.DataDir, "gnomon-data")
 	c.Auth = cmp.Or(f.Auth, c.Auth, "sigv4")
+	return c, nil
+}
+
+// complete fills in the defaults and checks what has become of it.
+func (c *config) complete() error {
 	c.Metrics = cmp.Or(c.Metrics, "signed")
 	c.Partition = cmp.Or(c.Partition, "aws")
 	c.Region = cmp.Or(c.Region, "us-east-1")
 	c.Account = cmp.Or(c.Account, "000000000000")
 	c.Host = cmp.Or(c.Host, "process")
 	c.InstanceSize = cmp.Or(c.InstanceSize, "lenient")
-	c.StartLead = cmp.Or(c.StartLead, duration(10*time.Minute))
+	def := func(d **duration, to time.Duration) {
+		if *d == nil { // 0 says something
+			*d = new(duration(to))
+		}
+	}
+	def(&c.StartLead, 10*time.Minute)
+	def(&c.StopGrace, 30*time.Second)
 	if err := c.check(); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return fmt.Errorf("configuration: %w", err)
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+		return fmt.Errorf("data directory: %w", err)
 	}
 	c.DataDir = dir
-	return c, nil
+	return nil
 }
 
 var (
@@ -307,6 +356,9 @@ func (c *config) roles() []gnomon.Role {
 
 // role returns the role that clients beside the server are told of: the first that has every power, or just the first.
 func (c *config) role() string {
+	if c.told != "" {
+		return c.told
+	}
 	all := c.roles()
 	for _, r := range all {
 		if len(r.Powers) == len(gnomon.Powers()) {
@@ -316,14 +368,15 @@ func (c *config) role() string {
 	return all[0].ARN
 }
 
-func (c *config) quotas() (map[gnomon.InstanceType]int, int) {
-	byType := make(map[gnomon.InstanceType]int)
+func (c *config) quotas() map[gnomon.InstanceType]int {
+	all := make(map[gnomon.InstanceType]int)
 	for name, n := range c.Quotas {
-		if name != "default" {
-			byType[gnomon.InstanceType(name)] = n
+		if name == "default" {
+			name = ""
 		}
+		all[gnomon.InstanceType(name)] = n
 	}
-	return byType, c.Quotas["default"]
+	return all
 }
 
 // buckets returns the bucket table: a folder below the data directory, unless the configuration says otherwise.
@@ -344,6 +397,9 @@ func (c *config) keyring() *keys.Ring {
 // keysPath is where the access keys are.
 func (c *config) keysPath() string { return filepath.Join(c.DataDir, "access-keys.json") }
 
+// saidPath is where the server has left what it is called.
+func (c *config) saidPath() string { return filepath.Join(c.DataDir, "server.json") }
+
 // urlPath is where a running server says how it is reached.
 func (c *config) urlPath() string { return filepath.Join(c.DataDir, "url") }
 
@@ -354,6 +410,14 @@ func (c *config) running() string {
 		return string(b)
 	}
 	return c.url()
+}
+
+// at returns where a server is reached: at base or, if that is empty, where the one over the data directory is.
+func (c *config) at(base string) string {
+	if base == "" {
+		return c.running()
+	}
+	return strings.TrimRight(base, "/")
 }
 
 // url is where clients on this machine reach the server.

@@ -65,8 +65,46 @@ func TestConfig_FlagsGoFirst(t *testing.T) {
 	if r := c.roles(); len(r) != 1 || r[0].ARN != "arn:aws:iam::000000000000:role/reader" || r[0].May(gnomon.ChangeEndpoints) {
 		t.Errorf("roles %+v", r)
 	}
-	if byType, rest := c.quotas(); rest != 3 || len(byType) != 1 {
-		t.Errorf("quotas %v, %d", byType, rest)
+	if q := c.quotas(); len(q) != 2 || q[""] != 3 {
+		t.Errorf("quotas %v", q)
+	}
+}
+
+// TestConfig_Beside has a command beside a server know what that is called, without its configuration.
+func TestConfig_Beside(t *testing.T) {
+	dir := t.TempDir()
+	server, err := load(t, "region: eu-west-1\naccount: \"123456789012\"\nroles: {shadows: [artifacts, images, endpoints, captures]}\n", configFlags{DataDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeSaid(server); err != nil {
+		t.Fatal(err)
+	}
+	c, err := configFlags{DataDir: dir}.loadBeside()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Region != "eu-west-1" || c.Account != "123456789012" || c.Partition != "aws" || c.role() != "arn:aws:iam::123456789012:role/shadows" {
+		t.Errorf("%s %s %s %s", c.Partition, c.Region, c.Account, c.role())
+	}
+	if c, err = (configFlags{DataDir: dir}).load(); err != nil || c.Region != "us-east-1" {
+		t.Errorf("a server takes over %s from the one before, %v", c.Region, err)
+	}
+}
+
+// TestConfig_Zero has durations of which 0 says something.
+func TestConfig_Zero(t *testing.T) {
+	for text, want := range map[string][2]time.Duration{
+		"":                                 {10 * time.Minute, 30 * time.Second},
+		"start_lead: 0s\nstop_grace: 0s\n": {},
+	} {
+		c, err := load(t, text, configFlags{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [2]time.Duration{time.Duration(*c.StartLead), time.Duration(*c.StopGrace)}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
 	}
 }
 
@@ -116,6 +154,15 @@ func TestEnvironment_LeavesOtherServicesAlone(t *testing.T) {
 	}
 }
 
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestWriteProfile(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("AWS_CONFIG_FILE", filepath.Join(dir, "config"))
@@ -135,6 +182,17 @@ func TestWriteProfile(t *testing.T) {
 	}
 	if n := strings.Count(string(config), "[profile g]"); n != 1 || !strings.Contains(string(config), "[services gnomon-g]\nsagemaker =\n  endpoint_url = http://127.0.0.1:8080\n") {
 		t.Errorf("config:\n%s", config)
+	}
+	for path, text := range map[string]string{"config": "[profile theirs]\nregion = x\n", "credentials": "[old]\naws_secret_access_key = x\n"} {
+		if err := os.WriteFile(filepath.Join(dir, path), append([]byte(text), read(t, filepath.Join(dir, path))...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"theirs", "old"} {
+		err := writeProfile(c, access.Key{AccessKeyID: "id", SecretAccessKey: "secret"}, name)
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(read(t, filepath.Join(dir, "credentials")), "aws_secret_access_key = x\n") {
+			t.Errorf("somebody's profile %s: %v", name, err)
+		}
 	}
 	info, err := os.Stat(filepath.Join(dir, "credentials"))
 	if err != nil || info.Mode().Perm() != 0o600 {

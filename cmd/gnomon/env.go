@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gnomon/access"
@@ -24,7 +25,7 @@ var endpointServices = []string{"sagemaker", "sagemaker_runtime", "cloudwatch"}
 
 // Run prints shell lines, or writes the profile.
 func (e *envCommand) Run() error {
-	c, err := e.load()
+	c, err := e.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -75,6 +76,9 @@ func writeProfile(c *config, key access.Key, name string) error {
 	if name == "default" {
 		section = name
 	}
+	if err := checkProfile(configPath, section, secretPath, name); err != nil {
+		return fmt.Errorf("write profile: %w", err)
+	}
 	err = errors.Join(
 		setSection(configPath, section, []string{"region = " + c.Region, "services = gnomon-" + name}),
 		setSection(configPath, "services gnomon-"+name, services),
@@ -87,8 +91,52 @@ func writeProfile(c *config, key access.Key, name string) error {
 	return nil
 }
 
+// checkProfile refuses a profile of that name that was not written by an earlier call: it may be the only place of its keys.
+func checkProfile(configPath, section, secretPath, name string) error {
+	settings, there, err := readSection(configPath, section)
+	if err != nil {
+		return err
+	}
+	if there {
+		if slices.Contains(settings, "services = gnomon-"+name) {
+			return nil
+		}
+		return fmt.Errorf("%s has a profile %q of somebody else's; choose another name", configPath, name)
+	}
+	if _, there, err = readSection(secretPath, name); there && err == nil {
+		return fmt.Errorf("%s has a profile %q of somebody else's; choose another name", secretPath, name)
+	}
+	return err
+}
+
+// readSection returns the lines of a section of an INI file, and whether it is there.
+func readSection(path, name string) (lines []string, there bool, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, err
+	}
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "["):
+			inside = headOf(line) == name
+			there = there || inside
+		case inside:
+			lines = append(lines, line)
+		}
+	}
+	return lines, there, nil
+}
+
+// headOf is the name of the section that a line begins.
+func headOf(line string) string { return strings.TrimSpace(strings.Trim(line, "[]")) }
+
 // setSection replaces one section of an INI file, or appends it, and leaves every other line as it is.
 func setSection(path, name string, lines []string) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the link stays
+	}
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -109,7 +157,7 @@ func withSection(text, name string, lines []string) string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
 		if trimmed := strings.TrimSpace(line); strings.HasPrefix(trimmed, "[") {
-			inside = strings.TrimSpace(strings.Trim(trimmed, "[]")) == name
+			inside = headOf(trimmed) == name
 		}
 		if !inside {
 			kept = append(kept, line)

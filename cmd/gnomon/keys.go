@@ -23,7 +23,7 @@ type keysCreate struct {
 
 // Run makes a key.
 func (k *keysCreate) Run() error {
-	c, err := k.load()
+	c, err := k.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ type keysList struct{ configFlags }
 
 // Run lists the keys.
 func (k *keysList) Run() error {
-	c, err := k.load()
+	c, err := k.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ type keysRotate struct{ keyFlags }
 
 // Run rotates a key.
 func (k *keysRotate) Run() error {
-	c, err := k.load()
+	c, err := k.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ type keysDisable struct{ keyFlags }
 
 // Run disables a key.
 func (k *keysDisable) Run() error {
-	c, err := k.load()
+	c, err := k.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ type keysEnable struct{ keyFlags }
 
 // Run enables a key.
 func (k *keysEnable) Run() error {
-	c, err := k.load()
+	c, err := k.loadBeside()
 	if err != nil {
 		return err
 	}

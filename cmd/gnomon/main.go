@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -28,6 +29,9 @@ type commands struct {
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "shim" {
 		os.Exit(process.ShimMain(os.Args[2:])) // started by the process host, never by a person
+	}
+	if len(os.Args) > 1 && os.Args[1] == "demo" {
+		os.Args = slices.Insert(os.Args, 2, endOfFlags) // what follows is the demo's, -h as well
 	}
 	var c commands
 	k := kong.Parse(&c,

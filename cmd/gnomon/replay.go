@@ -42,7 +42,7 @@ type replayCommand struct {
 
 // Run replays, and prints what came of it.
 func (r *replayCommand) Run(ctx context.Context) error {
-	c, err := r.load()
+	c, err := r.loadBeside()
 	if err != nil {
 		return err
 	}
@@ -183,13 +183,9 @@ func (r *replayCommand) newSender(c *config) (*sender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; requests are signed by the access key in the data directory", err)
 	}
-	base := r.URL
-	if base == "" {
-		base = c.running()
-	}
 	key := keys.First()
 	return &sender{
-		url: base + "/endpoints/" + url.PathEscape(r.To) + "/invocations", variant: r.Variant,
+		url: c.at(r.URL) + "/endpoints/" + url.PathEscape(r.To) + "/invocations", variant: r.Variant,
 		signer: sigv4.Signer{AccessKeyID: key.AccessKeyID, Key: sigv4.Key{Secret: key.SecretAccessKey}, Region: c.Region, Service: signingService},
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: r.InFlight}, Timeout: 10 * time.Minute},
 	}, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func serve(ctx context.Context, c *config, ln net.Listener, log *slog.Logger) er
 	if err != nil {
 		return errors.Join(err, h.close())
 	}
-	if err := writeURL(c); err != nil {
+	if err := errors.Join(writeSaid(c), writeURL(c)); err != nil {
 		return errors.Join(err, h.close())
 	}
 	defer os.Remove(c.urlPath())
@@ -114,13 +115,25 @@ func lockData(dir string) (func(), error) {
 	return func() { f.Close() }, nil
 }
 
-// writeURL tells commands that are run beside the server where it is: its port may have been left to the system.
-func writeURL(c *config) error {
-	temp := c.urlPath() + ".new"
-	if err := os.WriteFile(temp, []byte(c.url()), 0o600); err != nil {
+// writeSaid tells commands beside the server, which may not know of its configuration, what goes into signatures and names.
+func writeSaid(c *config) error {
+	b, err := json.Marshal(said{c.Partition, c.Region, c.Account, c.role()})
+	if err != nil {
+		return err
+	}
+	return replaceFile(c.saidPath(), append(b, '\n'))
+}
+
+// writeURL tells commands beside the server where it is: its port may have been left to the system.
+func writeURL(c *config) error { return replaceFile(c.urlPath(), []byte(c.url())) }
+
+// replaceFile writes a file of the data directory, whole or not at all.
+func replaceFile(path string, content []byte) error {
+	temp := path + ".new"
+	if err := os.WriteFile(temp, content, 0o600); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if err := os.Rename(temp, c.urlPath()); err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	return nil
@@ -145,7 +158,7 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 		return h, err
 	}
 	h.verdicts = verdict.New(verdict.Options{
-		Store: h.traffic, Log: log, LeastTime: time.Duration(c.Verdict.LeastTime), Memory: c.Limits.CompareMemory,
+		Store: h.traffic, Log: log, LeastTime: time.Duration(c.Verdict.LeastTime), Memory: c.Limits.CompareMemory, Answer: c.Limits.CompareAnswer,
 		Worse: func(of gnomon.Mirror) { h.plane.Experiments.Wake(string(of.Experiment)) },
 	})
 	h.meter = meter.New(meter.Options{
@@ -165,14 +178,13 @@ func build(ctx context.Context, c *config, keys *access.Keys, log *slog.Logger) 
 	if err != nil {
 		return h, err
 	}
-	h.host = host.New(driver, log, host.Options{StopGrace: time.Duration(c.StopGrace)})
-	quotas, quota := c.quotas()
+	h.host = host.New(driver, log, host.Options{StopGrace: cmp.Or(time.Duration(*c.StopGrace), -1)})
 	h.plane = &control.Plane{
 		Store: h.db, Artifacts: artifacts{h.objects}, Images: driver, Captures: captures{h.capture, h.objects, ring}, Volumes: volumes{driver, ring}, Verdicts: h.verdicts,
 		Log:       log,
 		Endpoints: control.NewQueue(), Experiments: control.NewQueue(),
 		Rules: control.Rules{
-			Partition: c.partition(), Roles: c.roles(), Quotas: quotas, Quota: quota, StartLead: time.Duration(c.StartLead),
+			Partition: c.partition(), Roles: c.roles(), Quotas: c.quotas(), StartLead: time.Duration(*c.StartLead),
 			RestartPromoted: !driver.CanRaise(),
 		},
 	}
@@ -229,6 +241,22 @@ func (h *house) close() error {
 	return err
 }
 
+// forgetDeleted removes what was found in experiments that are no more: the server may have been killed before it had got to it.
+func (h *house) forgetDeleted(ctx context.Context) error {
+	there := make(map[gnomon.MirrorID]bool)
+	err := h.db.Do(ctx, func(tx *gnomon.Tx) error {
+		all, _, err := tx.Experiments.List(gnomon.Query{})
+		for _, x := range all {
+			there[x.Mirror()] = true
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return h.traffic.KeepEvidence(ctx, func(id gnomon.MirrorID) bool { return there[id] })
+}
+
 // run runs the rooms until ctx ends or one of them fails, and then ends them from the outside in: what takes requests
 // first, what answers them next, what keeps the numbers last.
 func (h *house) run(ctx context.Context, ln net.Listener) error {
@@ -250,6 +278,9 @@ func (h *house) run(ctx context.Context, ln net.Listener) error {
 			done <- err
 		}()
 		endings = append(endings, func() error { cancel(); return <-done })
+	}
+	if err := h.forgetDeleted(ctx); err != nil {
+		return err
 	}
 	start(h.meter.Run)
 	start(h.verdicts.Run)
