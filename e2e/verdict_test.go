@@ -119,7 +119,7 @@ func TestVerdict(t *testing.T) {
 		"failing":   {well, well + ",fail-one-in=200", wide("gnomon:error-margin", "0.1"), "worse no_worse worse no_worse"},
 		"differing": {well, well + ",differ-one-in=100", wide(), "worse no_worse no_worse worse"},
 		"noisy":     {well + ",differ-one-in=20", well + ",differ-one-in=20", wide("gnomon:answer-margin", "3"), "worse no_worse no_worse worse"},
-		"floored": {well + ",differ-one-in=20", well + ",differ-one-in=20", wide("gnomon:answer-margin", "3", "gnomon:noise-floor", "100"),
+		"floored": {well + ",differ-one-in=20", well + ",differ-one-in=20", wide("gnomon:answer-margin", "3", "gnomon:noise-floor", "20"),
 			"no_worse no_worse no_worse no_worse"},
 	}
 	var endpoints []string

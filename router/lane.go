@@ -20,33 +20,62 @@ type lane struct {
 	fields []byte // of the answer that is being made
 	frame  framer
 
-	slice   time.Time // since when
-	shadows int       // so many bytes of shadows' answers were read
-	stalled []*link   // shadows' that wait for the next slice
-	resumed []*link   // those that are being read again
+	pace    pace
+	stalled []*link // shadows' that wait to be read on
+	resumed []*link // those that are being read again
 }
 
-// How much of shadows' answers a lane reads in a slice of time: 250 MB a second. A shadow that sends more is left alone
-// until the next slice, and waits with its sockets full, or it would take the processors from production.
+// How many bytes of shadows' answers a lane reads: so many in one turn of its loop, and in the long run so many a second. A shadow
+// that sends more waits with its sockets full, or it would take the processors from production. What is saved up is for large
+// answers, which would seem slow if they were read slower than production's.
 const (
-	shadowsPerSlice = 256 << 10
-	sliceTime       = time.Millisecond
+	shadowsPerTurn   = 256 << 10
+	shadowsPerSecond = 128 << 20
+	shadowsSaved     = 32 << 20
+	stallTime        = time.Millisecond
 )
 
-// mayReadShadow reports whether more of a shadow's answer may be read now.
-func (l *lane) mayReadShadow() bool {
-	if now := l.loop.Now(); now.Sub(l.slice) >= sliceTime {
-		l.slice, l.shadows = now, 0
-	}
-	return l.shadows < shadowsPerSlice
+// A pace bounds what is read of shadows' answers.
+type pace struct {
+	saved  int       // bytes that may be read; less than nothing: as many are owed
+	since  time.Time // up to when they were given
+	turn   uint64
+	inTurn int // bytes that were read in it
 }
 
-// stall has a link read again in the next slice.
-func (l *lane) stall(k *link) {
-	l.stalled = append(l.stalled, k)
-	if len(l.stalled) == 1 {
-		time.AfterFunc(sliceTime, func() { l.loop.Post(l.unstall) })
+// may reports whether more may be read in this turn of the loop, and whether more may be read soon.
+func (p *pace) may(turn uint64, now time.Time) (more, soon bool) {
+	if passed := min(now.Sub(p.since), time.Second); passed >= stallTime {
+		p.since = now
+		p.saved = min(shadowsSaved, p.saved+int(passed.Seconds()*shadowsPerSecond))
 	}
+	if turn != p.turn {
+		p.turn, p.inTurn = turn, 0
+	}
+	return p.saved > 0 && p.inTurn < shadowsPerTurn, p.saved > 0
+}
+
+func (p *pace) read(n int) {
+	p.saved -= n
+	p.inTurn += n
+}
+
+// mayReadShadow reports whether more of a shadow's answer may be read now. If not, the link is read on later.
+func (l *lane) mayReadShadow(k *link) bool {
+	more, soon := l.pace.may(l.loop.Turn(), l.loop.Now())
+	if more {
+		return true
+	}
+	k.waiting = true
+	l.stalled = append(l.stalled, k)
+	switch {
+	case len(l.stalled) > 1: // it has been seen to
+	case soon:
+		l.loop.Later(l.unstall)
+	default:
+		time.AfterFunc(stallTime, func() { l.loop.Post(l.unstall) })
+	}
+	return false
 }
 
 func (l *lane) unstall() {

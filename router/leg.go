@@ -123,9 +123,7 @@ func (g *leg) read() {
 		return
 	}
 	for reads := 0; ; reads++ {
-		if g.shadow && !g.pool.lane.mayReadShadow() {
-			g.link.waiting = true
-			g.pool.lane.stall(g.link)
+		if g.shadow && !g.pool.lane.mayReadShadow(g.link) {
 			return
 		}
 		if reads == maxReads {
@@ -146,7 +144,7 @@ func (g *leg) read() {
 			return
 		}
 		if g.shadow {
-			g.pool.lane.shadows += n
+			g.pool.lane.pace.read(n)
 		}
 		switch state := g.in.take(into[:n], g.work); state {
 		case answerWhole:

@@ -84,6 +84,7 @@ func serve(ctx context.Context, c *config, ln net.Listener, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
+	reserveHeap(log)
 	h, err := build(ctx, c, keys, log)
 	if err != nil {
 		return errors.Join(err, h.close())
