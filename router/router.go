@@ -59,7 +59,7 @@ type Options struct {
 
 	ShadowTimeout   time.Duration // for a shadow to answer; 60 s
 	MaxShadowBody   int           // bytes of a request that is still copied; 25 MiB
-	MaxShadowAnswer int           // bytes of a shadow's answer; 8 MiB
+	MaxShadowAnswer int           // bytes of a shadow's answer; 25 MiB, as production's
 	MirrorQueue     int           // copies waiting per mirror, at least one per loop; 1024
 	MirrorWorkers   int           // copies under way per mirror, at least one per loop; 64
 	MirrorMemory    int64         // bytes of all copies, over all mirrors; 256 MiB
@@ -80,7 +80,7 @@ func (o Options) withDefaults() Options {
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 60*time.Second)
 	o.ShadowTimeout = cmp.Or(o.ShadowTimeout, 60*time.Second)
 	o.MaxShadowBody = cmp.Or(o.MaxShadowBody, 25<<20)
-	o.MaxShadowAnswer = cmp.Or(o.MaxShadowAnswer, 8<<20)
+	o.MaxShadowAnswer = cmp.Or(o.MaxShadowAnswer, 25<<20)
 	o.MirrorQueue = cmp.Or(o.MirrorQueue, 1024)
 	o.MirrorWorkers = cmp.Or(o.MirrorWorkers, 64)
 	o.MirrorMemory = cmp.Or(o.MirrorMemory, 256<<20)

@@ -90,7 +90,7 @@ type limitsConfig struct {
 	// Of shadows.
 	ShadowTimeout duration `yaml:"shadow_timeout"` // 60s
 	ShadowBody    int      `yaml:"shadow_body"`    // bytes of a request that is still copied; 25 MiB
-	ShadowAnswer  int      `yaml:"shadow_answer"`  // bytes; 8 MiB
+	ShadowAnswer  int      `yaml:"shadow_answer"`  // bytes; 25 MiB
 	MirrorQueue   int      `yaml:"mirror_queue"`   // copies waiting; 1024
 	MirrorWorkers int      `yaml:"mirror_workers"` // copies under way; 64
 	MirrorMemory  int64    `yaml:"mirror_memory"`  // bytes; 256 MiB
