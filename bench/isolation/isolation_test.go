@@ -21,16 +21,15 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	results, err := measure(t.Context(), bed, o, cells)
+	var table bytes.Buffer
+	printHead(&table, o, cells)
+	results, err := measure(t.Context(), bed, o, cells, func(some []result) { printResults(&table, some) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := len(cells) + len(sizes); len(results) != want {
 		t.Errorf("%d results, want %d", len(results), want)
 	}
-	var table bytes.Buffer
-	printHead(&table, o, cells)
-	printResults(&table, results)
 	for _, r := range results {
 		if r.failed > 0 || r.wrong > 0 || r.sums != nil || r.account.Requests() < 4 || len(r.vitals) == 0 {
 			t.Errorf("%s: %d of %d failed (%v), %d wrong, %v", r, r.failed, r.account.Requests(), r.example, r.wrong, r.sums)

@@ -85,18 +85,17 @@ func run(ctx context.Context, o options, cells []cell, out io.Writer) (err error
 	}
 	defer func() { err = errors.Join(err, bed.Close()) }()
 	printHead(out, o, cells)
-	results, err := measure(ctx, bed, o, cells)
+	results, err := measure(ctx, bed, o, cells, func(some []result) { printResults(out, some) })
 	if err != nil {
 		return err
 	}
-	printResults(out, results)
 	passed := !failed(results)
 	if again := doubtful(results); len(again) > 0 && !o.tolerant {
-		fmt.Fprintf(out, "\n%d once more, which fail if they are as slow again:\n\n", len(again))
-		if results, err = measure(ctx, bed, o, again); err != nil {
+		fmt.Fprintf(out, "\n%d once more, which fail if they are as slow again:\n", len(again))
+		passes := func(some []result) { passed = printResults(out, some) && passed }
+		if _, err = measure(ctx, bed, o, again, passes); err != nil {
 			return err
 		}
-		passed = printResults(out, results) && passed
 	}
 	if err := measureNginx(ctx, bed, o, cells, out); err != nil {
 		return err

@@ -60,8 +60,9 @@ func newSubject(ctx context.Context, bed *testbed.Bed, o options, c cell) (*subj
 	return s, err
 }
 
-// measure measures the cells, and those named none that they need.
-func measure(ctx context.Context, bed *testbed.Bed, o options, cells []cell) ([]result, error) {
+// measure measures the cells, and those named none that they need. It tells of those of one size as soon as it has them: the whole
+// table takes more than an hour.
+func measure(ctx context.Context, bed *testbed.Bed, o options, cells []cell, tell func([]result)) ([]result, error) {
 	var results []result
 	for _, s := range sizes {
 		found, err := measureSize(ctx, bed, o, s, cells)
@@ -70,6 +71,9 @@ func measure(ctx context.Context, bed *testbed.Bed, o options, cells []cell) ([]
 		}
 		if err != nil {
 			return nil, err
+		}
+		if len(found) > 0 {
+			tell(found)
 		}
 		results = append(results, found...)
 	}

@@ -32,11 +32,14 @@ func printHead(to io.Writer, o options, cells []cell) {
 			fmt.Fprintln(to, ".")
 		}
 	}
-	fmt.Fprintf(to, "%d cells take about %v.\n\n", len(cells), o.takes(cells).Round(time.Minute))
+	fmt.Fprintf(to, "A p99 is so many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
+	fmt.Fprintln(to, "* Not judged. A shadow that takes processors, as it should or as it likes, measures the machine; and few requests have no p99.")
+	fmt.Fprintf(to, "%d cells take about %v.\n", len(cells), o.takes(cells).Round(time.Minute))
 }
 
 // printResults reports whether all cells pass.
 func printResults(to io.Writer, results []result) bool {
+	fmt.Fprintln(to)
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ms\tp50\tp99\tp99.9\tp99 ÷ none's\trounds\tat least\tfailed\twrong\tmemory MB\tmost\tgoroutines\tmost\t\tcopies")
 	passed := true
@@ -133,6 +136,4 @@ func printRemarks(to io.Writer, results []result) {
 			fmt.Fprintf(to, "%s: generator and models used %.0f %% of the processors.\n", r, 100*r.busy)
 		}
 	}
-	fmt.Fprintf(to, "A p99 is that many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
-	fmt.Fprintln(to, "* Not judged. A shadow that takes processors, as it should or as it likes, measures the machine; and few requests have no p99.")
 }
