@@ -93,8 +93,8 @@ func (a *Answers) parse(t Tag) error {
 	return nil
 }
 
-// check refuses what would have no effect.
-func (a *Answers) check() error {
+// Check returns an error that is Invalid if a setting has no effect beside the others.
+func (a *Answers) Check() error {
 	kind := AnswerKind(cmp.Or(string(a.Kind), "auto"))
 	parsed := slices.Contains([]AnswerKind{"auto", AnswersJSON, AnswersCSV, AnswersNPY}, kind)
 	switch {

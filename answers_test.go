@@ -99,8 +99,8 @@ func TestParseSettings_RefusesAnswers(t *testing.T) {
 	}
 }
 
-// TestParseSettings_WithoutEffect has settings that say nothing of answers as they are compared.
-func TestParseSettings_WithoutEffect(t *testing.T) {
+// TestAnswers_Check has settings that say nothing of answers as they are compared.
+func TestAnswers_Check(t *testing.T) {
 	ignore, tolerance := tag("gnomon:ignore", "/a"), tag("gnomon:tolerance", "absolute=1")
 	for _, c := range []struct {
 		kind string
@@ -111,7 +111,11 @@ func TestParseSettings_WithoutEffect(t *testing.T) {
 		{"label", ignore, false}, {"text", ignore, false}, {"bytes", ignore, false}, {"off", ignore, false},
 		{"text similarity=0.5", tolerance, false}, {"bytes", tolerance, false}, {"off", tolerance, false},
 	} {
-		_, err := gnomon.ParseSettings([]gnomon.Tag{tag("gnomon:answers", c.kind), c.with})
+		s, err := gnomon.ParseSettings([]gnomon.Tag{tag("gnomon:answers", c.kind), c.with})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Answers.Check()
 		if (err == nil) != c.ok || err != nil && (!errors.Is(err, gnomon.Invalid) || !strings.Contains(err.Error(), c.with.Key)) {
 			t.Errorf("%s with %s: %v", c.kind, c.with.Key, err)
 		}

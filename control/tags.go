@@ -51,6 +51,9 @@ func settings(tags []gnomon.Tag, percent int) (gnomon.Settings, error) {
 	if err != nil {
 		return gnomon.Settings{}, err
 	}
+	if err := s.Answers.Check(); err != nil {
+		return gnomon.Settings{}, err
+	}
 	return s, s.Fit(percent)
 }
 
@@ -149,6 +152,11 @@ func (t Tags) set(tx *gnomon.Tx, arn string, tags []gnomon.Tag) (*gnomon.Experim
 	before := *x
 	if err := x.Set(s); err != nil {
 		return nil, err
+	}
+	if !s.Answers.Equal(before.Settings.Answers) {
+		if err := s.Answers.Check(); err != nil {
+			return nil, err
+		}
 	}
 	if reflect.DeepEqual(before, *x) {
 		return nil, nil

@@ -230,6 +230,7 @@ func (l *Loop) finish() {
 		}
 	}
 	for len(l.later) > 0 {
+		l.turns++
 		l.callLater()
 	}
 }

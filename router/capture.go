@@ -116,6 +116,9 @@ func (k *keeper) lose(why gnomon.Kept, l *lane) {
 
 // grow makes room for n bytes in all. It reports false if there is none.
 func (k *keeper) grow(n int, l *lane) bool {
+	if kept := l.router.kept; int64(n)-k.held > kept.Limit()-kept.Used() {
+		return false // models say how long their answers are, and may say anything
+	}
 	into := l.newRoom(max(n, 2*cap(k.data)))
 	more := int64(cap(into)) - k.held
 	if !l.router.kept.Take(more) {

@@ -294,3 +294,23 @@ func TestCapture_BrokenOff(t *testing.T) {
 	}
 	close(release)
 }
+
+// TestCapture_AStreamThatSaysItIsHuge has a model announce more than there is memory for: what is kept of it is lost, and no more.
+func TestCapture_AStreamThatSaysItIsHuge(t *testing.T) {
+	k := newKept()
+	s := newSystem(t, router.Options{Capturer: k})
+	s.Publish(capturing(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		take(br)
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\nhello", int64(1)<<50)
+		c.Close()
+	})), 100))
+	_, next := s.stream(t, "x")
+	if parts, exceptions := rest(t, next); parts != "hello" || len(exceptions) != 1 {
+		t.Errorf("%q, %v", parts, exceptions)
+	}
+	eventually(t, "the answer is lost", func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return k.lost["main"] == 1
+	})
+}

@@ -84,7 +84,8 @@ func (x *exchange) take(body []byte, given bool) {
 	x.body = x.kept
 }
 
-// memory is how many bytes a large body holds, whatever of them it uses. Small ones lie in what every exchange has.
+// memory is how many bytes the body holds, whatever of them it uses: of one that came in one piece, which lies in what every exchange
+// has, its own.
 func (x *exchange) memory() int64 {
 	if x.given {
 		return int64(cap(x.body))

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"slices"
 	"time"
 
 	"gnomon"
@@ -20,9 +21,10 @@ type lane struct {
 	fields []byte // of the answer that is being made
 	frame  framer
 
-	pace    pace
-	stalled []*link // shadows' that wait to be read on
-	resumed []*link // those that are being read again
+	pace     pace
+	stalled  []*link // shadows' that wait to be read on
+	resumed  []*link // those that are being read again
+	stalling bool    // unstall will be called
 }
 
 // How many bytes of shadows' answers a lane reads: so many in one turn of its loop, and in the long run so many a second. A shadow
@@ -68,22 +70,34 @@ func (l *lane) mayReadShadow(k *link) bool {
 	}
 	k.waiting = true
 	l.stalled = append(l.stalled, k)
+	l.unstallLater(soon)
+	return false
+}
+
+func (l *lane) unstallLater(soon bool) {
 	switch {
-	case len(l.stalled) > 1: // it has been seen to
+	case l.stalling:
 	case soon:
 		l.loop.Later(l.unstall)
 	default:
 		time.AfterFunc(stallTime, func() { l.loop.Post(l.unstall) })
 	}
-	return false
+	l.stalling = true
 }
 
+// unstall reads on as far as that may be. Who has not had a turn comes before who has.
 func (l *lane) unstall() {
+	l.stalling = false
 	l.stalled, l.resumed = l.resumed[:0], l.stalled
 	for i, k := range l.resumed {
-		l.resumed[i] = nil
+		if more, soon := l.pace.may(l.loop.Turn(), l.loop.Now()); !more {
+			l.stalled = slices.Insert(l.stalled, 0, l.resumed[i:]...)
+			l.unstallLater(soon)
+			break
+		}
 		k.readOn()
 	}
+	clear(l.resumed)
 }
 
 // room is memory for an answer that is kept.

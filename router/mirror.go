@@ -292,8 +292,12 @@ func (q *queue) claim(w waiting) (gnomon.Bucket, *instance) {
 // end puts a copy into its bucket. One that went to production is in none.
 func (q *queue) end(w waiting, b gnomon.Bucket) {
 	q.mirror.router.memory.Give(w.x.memory())
-	if p := w.x.pairWith(q.mirror); p != nil && !w.repeat {
+	switch p := w.x.pairWith(q.mirror); {
+	case p == nil:
+	case !w.repeat:
 		p.bucket = b
+	case b == gnomon.BucketStopped:
+		p.repeating = false
 	}
 	w.x.release()
 	if !w.repeat {

@@ -162,7 +162,7 @@ func (x *exchange) repeat() {
 	for i := range x.pairs {
 		p := &x.pairs[i]
 		waits := p.bucket == "" || p.bucket == gnomon.BucketMirrored // else there is nothing to compare
-		if p.repeating = p.repeating && waits && x.answered(x.result); p.repeating {
+		if p.repeating = p.repeating && waits && x.answered(x.result) && !p.of.closed.Load(); p.repeating {
 			p.of.queues[x.lane.loop.Index()].repeat(x)
 		}
 	}

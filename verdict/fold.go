@@ -35,6 +35,7 @@ type state struct {
 	Differ      int64
 	Missing     map[gnomon.Bucket]int64 `json:",omitempty"`
 	Refused     int64                   `json:",omitzero"` // not copied since the shadow did not answer: they count as failed
+	Cut         int64                   `json:",omitzero"` // pairs that say nothing of latency, which was the caller's
 	Unrepeated  int64                   `json:",omitzero"` // pairs in which production was to be asked once more, in vain
 	Uncompared  map[string]int64        `json:",omitempty"`
 	Kept        profile
@@ -136,6 +137,7 @@ func (s *state) fold(index int64, x *slot, j gnomon.Judging, leastTime time.Dura
 	s.Differ += x.Differ
 	s.Refused += x.Refused
 	s.Unrepeated += x.Unrepeated
+	s.Cut += x.Cut
 	s.Missing, s.Uncompared = added(s.Missing, x.Missing), added(s.Uncompared, x.Uncompared)
 	s.Kept.merge(&x.Kept)
 	s.Dropped.merge(&x.Dropped)

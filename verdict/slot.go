@@ -29,6 +29,7 @@ type slot struct {
 	Same    int64                   `json:",omitzero"` // those that do not
 	Missing map[gnomon.Bucket]int64 `json:",omitempty"`
 	Refused int64                   `json:",omitzero"` // were not copied since the shadow did not answer; not among Missing
+	Cut     int64                   `json:",omitzero"` // that say nothing of latency, which was the caller's
 	// Unrepeated are pairs with two good answers in which production was to be asked once more, and has not answered well.
 	Unrepeated int64 `json:",omitzero"`
 	// Uncompared are pairs with two answers that were not compared.
@@ -100,6 +101,7 @@ func (s *slot) note(p *gnomon.Pair, repeats bool) {
 		}
 		return
 	case p.Cut:
+		s.Cut++
 		return
 	}
 	if x, ok := logRatio(&p.Shadow, beside); ok {
@@ -140,6 +142,7 @@ func (s *slot) merge(o *slot) {
 	s.Same += o.Same
 	s.Refused += o.Refused
 	s.Unrepeated += o.Unrepeated
+	s.Cut += o.Cut
 	s.Missing, s.Uncompared = added(s.Missing, o.Missing), added(s.Uncompared, o.Uncompared)
 	s.Kept.merge(&o.Kept)
 	s.Dropped.merge(&o.Dropped)

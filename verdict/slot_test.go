@@ -38,14 +38,14 @@ func TestSlot_WhatCounts(t *testing.T) {
 		"the repeat fails":     {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: good, Shadow: good, Repeating: true, Repeat: bad, Repeated: true}, true, slot{Errors: moment(0), Unrepeated: 1}},
 		"no repeat was had":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: good, Shadow: good, Repeating: true}, true, slot{Errors: moment(0), Unrepeated: 1}},
 		"no repeat is needed":  {gnomon.Pair{Bucket: gnomon.BucketShadowError, Production: good, Shadow: bad, Repeating: true}, true, slot{Errors: moment(1), Failed: [2]int64{1, 0}}},
-		"the caller leaves":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: side(200, time.Microsecond, 0, ""), Shadow: good, Cut: true}, false, slot{Errors: moment(0)}},
+		"the caller leaves":    {gnomon.Pair{Bucket: gnomon.BucketMirrored, Production: side(200, time.Microsecond, 0, ""), Shadow: good, Cut: true}, false, slot{Errors: moment(0), Cut: 1}},
 		"the shadow is down":   {gnomon.Pair{Bucket: gnomon.BucketShadowNotReady, Production: good, Refused: true}, false, slot{Errors: moment(1), Failed: [2]int64{1, 0}, Refused: 1}},
 		"it was not to be had": {gnomon.Pair{Bucket: gnomon.BucketQueueFull, Production: good}, false, slot{Missing: map[gnomon.Bucket]int64{gnomon.BucketQueueFull: 1}}},
 	} {
 		var s slot
 		s.note(&c.pair, c.repeats)
 		if s.Latency != c.want.Latency || s.Errors != c.want.Errors || s.Failed != c.want.Failed || s.Clipped != c.want.Clipped ||
-			sum(s.Missing) != sum(c.want.Missing) || s.Refused != c.want.Refused || s.Unrepeated != c.want.Unrepeated || s.Pairs != 1 {
+			sum(s.Missing) != sum(c.want.Missing) || s.Refused != c.want.Refused || s.Unrepeated != c.want.Unrepeated || s.Cut != c.want.Cut || s.Pairs != 1 {
 			t.Errorf("%s: %+v, want %+v", name, s, c.want)
 		}
 	}
@@ -161,7 +161,6 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestWarnings has samples that are not what was asked for, and requests that are missing and unlike the others.
 // meeting has who reads wait for another one.
 type meeting struct {
 	books
@@ -197,6 +196,7 @@ func TestLoad_Twice(t *testing.T) {
 	})
 }
 
+// TestWarnings has samples that are not what was asked for, and requests that are missing and unlike the others.
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := books{}

@@ -54,6 +54,8 @@ func (s *state) none(metric string, repeats bool) string {
 		return "no two answers have been compared yet"
 	case repeats:
 		return "no request has been answered by both variants yet, and by production twice"
+	case s.Cut > 0:
+		return "no request has been answered by both variants yet without its caller holding production up"
 	}
 	return "no request has been answered by both variants yet"
 }
@@ -124,6 +126,9 @@ func (s *state) warnings(g Guards) []string {
 	}
 	if s.Refused > 0 {
 		add("%d of %d requests of the sample were not copied since the shadow did not answer; they count as failed.", s.Refused, s.Pairs)
+	}
+	if s.Cut > 0 {
+		add("In %d requests the caller left, or took its stream slowly: they say nothing of latency.", s.Cut)
 	}
 	if s.Unrepeated > 0 {
 		add("In %d requests production was to be asked once more, and did not answer; they are counted as if they had been as bad as can be.", s.Unrepeated)

@@ -123,10 +123,23 @@ func (b *book) atTheMargin() plan {
 // marginLooks are half an hour, for 5,000 looks elsewhere: what is found no worse takes twenty minutes.
 const marginLooks = 18_000
 
+func better(all []outcome, i int) share {
+	return count(all, func(o *outcome) bool { return o.better[i] > 0 })
+}
+
+// sameForLong is production beside itself for as long as what is at its margin.
+var sameForLong = scenario{name: "the same twice, for long", failing: fails, differing: differs}
+
 func (b *book) boundary() {
 	p := b.atTheMargin()
-	var own, whole, above [][]string
+	var own, whole, above, equal [][]string
 	for _, f := range b.families {
+		b.doing(&sameForLong, f)
+		row, all := []string{f.name}, p.run(f, &sameForLong, nil)
+		for _, m := range []int{latency, errs, overall} {
+			row = append(row, b.promise(better(all, m), "found better by "+metricNames[m]+", the same twice", f))
+		}
+		equal = append(equal, row)
 		slower := 100 * math.Expm1(shiftFor(f, atMargin()[0].shift))
 		rowOwn, rowWhole, rowAbove := []string{f.name, fmt.Sprintf("%.2f", slower)}, []string{f.name}, []string{f.name}
 		for i, s := range atMargin() {
@@ -150,4 +163,5 @@ func (b *book) boundary() {
 		"(* A verdict is about the time so far, so of these nothing is promised.)", append([]string{"", "slower by"}, head[1:]...), own)
 	b.table("The same: ever found no worse overall; with the others the same twice, and with all at their margins.", append(head[:5:5], "all"), whole)
 	b.table("The same: ever found worse, which is to be said of more than the margin.", append(head[:5:5], "all"), above)
+	b.table("The same model twice, for as long: ever found better, however little.", []string{"", "latency", "errors", "overall"}, equal)
 }

@@ -148,7 +148,7 @@ const (
 var metricNames = [verdicts]string{"latency", "errors", "answers", "overall"}
 
 // An outcome is how many pairs it took until something was said for the first time; 0: it never was.
-type outcome struct{ worse, noWorse [verdicts]int64 }
+type outcome struct{ worse, noWorse, better [verdicts]int64 }
 
 func (o *outcome) note(j verdict.Judged, pairs int64) {
 	for i, v := range [verdicts]verdict.Verdict{j.Latency, j.Errors, j.Answers, j.Overall} {
@@ -157,6 +157,9 @@ func (o *outcome) note(j verdict.Judged, pairs int64) {
 			o.worse[i] = pairs
 		case (v == verdict.NoWorse || v == verdict.Better) && o.noWorse[i] == 0:
 			o.noWorse[i] = pairs
+		}
+		if v == verdict.Better && o.better[i] == 0 {
+			o.better[i] = pairs
 		}
 	}
 }

@@ -79,13 +79,17 @@ func writeProfile(c *config, key access.Key, name string) error {
 	if err := checkProfile(configPath, section, secretPath, name); err != nil {
 		return fmt.Errorf("write profile: %w", err)
 	}
-	err = errors.Join(
-		setSection(configPath, section, []string{"region = " + c.Region, "services = gnomon-" + name}),
-		setSection(configPath, "services gnomon-"+name, services),
-		setSection(secretPath, name, []string{"aws_access_key_id = " + key.AccessKeyID, "aws_secret_access_key = " + key.SecretAccessKey}),
-	)
-	if err != nil {
-		return fmt.Errorf("write profile: %w", err)
+	for _, s := range []struct {
+		path, section string
+		lines         []string
+	}{ // the first says that the profile is ours
+		{configPath, section, []string{"region = " + c.Region, "services = gnomon-" + name}},
+		{configPath, "services gnomon-" + name, services},
+		{secretPath, name, []string{"aws_access_key_id = " + key.AccessKeyID, "aws_secret_access_key = " + key.SecretAccessKey}},
+	} {
+		if err := setSection(s.path, s.section, s.lines); err != nil {
+			return fmt.Errorf("write profile: %w", err)
+		}
 	}
 	fmt.Printf("Profile %q is written to %s and %s.\nClients older than 2023 do not know per-service endpoints in profiles; give them --endpoint-url %s.\n", name, configPath, secretPath, c.running())
 	return nil

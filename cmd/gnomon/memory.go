@@ -20,6 +20,12 @@ const (
 // memory in huge pages. The memory is not used: it is address space which the heap grows into, and which the collector has
 // at once. Where the kernel does not offer huge pages all is as it was.
 func reserveHeap(log *slog.Logger) {
+	probe, err := unix.Mmap(-1, 0, heapReserve, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil { // as where memory may not be promised that is not there: the collector would end the program
+		log.Debug("the heap gets no huge pages", "error", err)
+		return
+	}
+	unix.Munmap(probe)
 	b := make([]byte, heapReserve)
 	from := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) % hugePage
 	n := (uintptr(len(b)) - from) / hugePage * hugePage
