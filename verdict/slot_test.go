@@ -173,7 +173,7 @@ func (m meeting) Evidence(ctx context.Context, id gnomon.MirrorID) ([]byte, erro
 	return m.books.Evidence(ctx, id)
 }
 
-// TestLoad_Twice has two reports read the same trial at a time: what was saved counts once.
+// TestLoad_Twice has the same trial read twice at a time: what was saved counts once.
 func TestLoad_Twice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := books{}
@@ -185,9 +185,14 @@ func TestLoad_Twice(t *testing.T) {
 		both := new(sync.WaitGroup)
 		both.Add(2)
 		v := running(t, Options{Store: meeting{b, both}})
+		v.Pairs(trialOf)
 		var readers sync.WaitGroup
 		for range 2 {
-			readers.Go(func() { report(t, v, trialOf, Guards{}) })
+			readers.Go(func() {
+				if err := v.Load(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 		readers.Wait()
 		if got := report(t, v, trialOf, Guards{}); got.Pairs != want.Pairs || got.Answers.Agree != want.Answers.Agree || want.Pairs != 400 {
