@@ -1,7 +1,6 @@
 package gnomon
 
 import (
-	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -95,13 +94,12 @@ func (a *Answers) parse(t Tag) error {
 
 // Check returns an error that is Invalid if a setting has no effect beside the others.
 func (a *Answers) Check() error {
-	kind := AnswerKind(cmp.Or(string(a.Kind), "auto"))
-	parsed := slices.Contains([]AnswerKind{"auto", AnswersJSON, AnswersCSV, AnswersNPY}, kind)
+	parsed := slices.Contains([]AnswerKind{AnswersAuto, AnswersJSON, AnswersCSV, AnswersNPY}, a.Kind)
 	switch {
 	case len(a.Ignore) > 0 && !parsed:
-		return Errorf(Invalid, "The tag %q leaves nothing out of answers that are compared as %q: it goes with auto, json, csv and npy. Leave it out, or change the tag %q.", TagIgnore, kind, TagAnswers)
-	case a.Absolute+a.Relative > 0 && !parsed && kind != AnswersTop:
-		return Errorf(Invalid, "The tag %q has no effect on answers that are compared as %q: it goes with auto, json, csv, npy and labels. Leave it out, or change the tag %q.", TagTolerance, kind, TagAnswers)
+		return Errorf(Invalid, "The tag %q leaves nothing out of answers that are compared as %q: it goes with auto, json, csv and npy. Leave it out, or change the tag %q.", TagIgnore, a.Kind, TagAnswers)
+	case a.Absolute+a.Relative > 0 && !parsed && a.Kind != AnswersTop:
+		return Errorf(Invalid, "The tag %q has no effect on answers that are compared as %q: it goes with auto, json, csv, npy and labels. Leave it out, or change the tag %q.", TagTolerance, a.Kind, TagAnswers)
 	}
 	return nil
 }

@@ -167,7 +167,7 @@ func (q *queue) full() bool { return len(q.waiting)-q.first >= q.capacity }
 
 // repeat adds a copy that goes to production, if there is room.
 func (q *queue) repeat(x *exchange) {
-	if !q.mirror.closed.Load() && !q.full() && q.mirror.router.memory.Take(x.memory()) {
+	if !q.full() && q.mirror.router.memory.Take(x.memory()) {
 		q.push(waiting{x, false, true})
 	}
 }

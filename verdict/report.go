@@ -158,7 +158,7 @@ func (s *state) report(of gnomon.Trial, g Guards, least time.Duration, differenc
 		if f := m.finding(verdicts[i]); f != nil {
 			shown[i].Decided, shown[i].DecidedAfter = startOf(f.Slot), f.Values
 		}
-		r.Why = append(r.Why, explain(m, shown[i], withheld[i], s.none(m.name, of.Judging.NoiseFloor > 0)))
+		r.Why = append(r.Why, explain(m, shown[i], withheld[i], s.none(m)))
 	}
 	r.Errors.ShadowOnly, r.Errors.ProductionOnly = s.Failed[0], s.Failed[1]
 	r.Answers.Agree, r.Answers.Differ, r.Answers.Uncompared, r.Answers.Differences = s.Same, s.Differ, maps.Clone(s.Uncompared), differences

@@ -44,15 +44,15 @@ func explain(m judged, shown *Metric, withheld, none string) string {
 }
 
 // none says why a metric has no values.
-func (s *state) none(metric string, repeats bool) string {
+func (s *state) none(m judged) string {
 	switch {
 	case s.Pairs == 0:
 		return "there is no pair yet"
-	case metric == "errors":
+	case m.name == "errors":
 		return "no request has been copied yet"
-	case metric == "answers":
+	case m.name == "answers":
 		return "no two answers have been compared yet"
-	case repeats:
+	case m.repeats:
 		return "no request has been answered by both variants yet, and by production twice"
 	case s.Cut > 0:
 		return "no request has been answered by both variants yet without its caller holding production up"

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -24,26 +25,36 @@ func Machine() string {
 // kernelCosts says what the kernel, and what it runs on, asks for what servers do most. Virtual machines differ in it by a factor of
 // a hundred, and tell more of a latency by it than by their processors.
 func kernelCosts() string {
-	const calls, size = 10_000, 32 << 20
+	const calls = 10_000
 	began := time.Now()
 	for range calls {
 		unix.Getppid()
 	}
 	call := time.Since(began) / calls
-	memory, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	small, err := freshMemory(unix.MADV_NOHUGEPAGE)
+	huge, hugeErr := freshMemory(unix.MADV_HUGEPAGE)
+	if err := errors.Join(err, hugeErr); err != nil {
+		return fmt.Sprintf("A system call takes %v; what memory takes is unknown: %v.", call, err)
+	}
+	return fmt.Sprintf("A system call takes %v, a megabyte of memory at its first use %v, in huge pages %v.", call, small, huge)
+}
+
+// freshMemory is what the first use of a megabyte takes, in pages as advised.
+func freshMemory(advice int) (time.Duration, error) {
+	const megabytes = 32
+	memory, err := unix.Mmap(-1, 0, megabytes<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
-		return fmt.Sprintf("A system call takes %v.", call)
+		return 0, err
 	}
 	defer unix.Munmap(memory)
-	unix.Madvise(memory, unix.MADV_NOHUGEPAGE) // so that each page is asked for; without it there are fewer
-	page, longest := os.Getpagesize(), time.Duration(0)
-	began = time.Now()
-	for at := 0; at < size; at += page {
-		one := time.Now()
-		memory[at] = 1
-		longest = max(longest, time.Since(one))
+	if err := unix.Madvise(memory, advice); err != nil {
+		return 0, err
 	}
-	return fmt.Sprintf("A system call takes %v, a page fault %v, and %v at most.", call, time.Since(began)/time.Duration(size/page), longest)
+	began := time.Now()
+	for at := 0; at < len(memory); at += os.Getpagesize() {
+		memory[at] = 1
+	}
+	return time.Since(began) / megabytes, nil
 }
 
 // LoadAverage is that of the last one, five and fifteen minutes.
