@@ -79,6 +79,16 @@ func TestShiftFor(t *testing.T) {
 	}
 }
 
+// TestSide has latencies that a duration does not hold: they have a logarithm all the same.
+func TestSide(t *testing.T) {
+	for _, x := range []float64{-50, 0, 50, 1000} {
+		s := side(x, false, false)
+		if l := logLatency(&s); math.IsNaN(l) || l > math.Log(longest) {
+			t.Errorf("the logarithm of a latency of e^%g · 10 ms is %g", x, l)
+		}
+	}
+}
+
 func TestShare(t *testing.T) {
 	low, high := share{5, 100}.interval() // by hand: (0.05 + 0.0192 ± 0.0470) ÷ 1.0384
 	if math.Abs(low-0.02154) > 1e-4 || math.Abs(high-0.11175) > 1e-4 {

@@ -85,9 +85,13 @@ func (s *source) fill(pairs []gnomon.Pair) {
 	}
 }
 
+// longest is what no latency exceeds: three years in ns. A lognormal logarithm has one in 10^8 that a duration does not hold, and
+// differences beyond ±1 of the logarithm count as ±1 anyway.
+const longest = 1e17
+
 // side is how an arm fared, with a latency of e^x · 10 ms.
 func side(x float64, failed, differs bool) gnomon.Side {
-	s := gnomon.Side{Leg: gnomon.Leg{ModelLatency: time.Duration(math.Exp(x) * 1e7), Status: 200}}
+	s := gnomon.Side{Leg: gnomon.Leg{ModelLatency: time.Duration(min(math.Exp(x)*1e7, longest)), Status: 200}}
 	switch {
 	case failed:
 		s.Status = 500
