@@ -34,6 +34,7 @@ type Loop struct {
 	vec        [MaxParts]unix.Iovec
 
 	memory  memory
+	orders  chan<- order
 	turns   uint64
 	timers  timers
 	alarm   int64 // when the epoll file's deadline is; 0: none
@@ -50,7 +51,7 @@ type Loop struct {
 	ended  bool
 }
 
-func newLoop(index int) (*Loop, error) {
+func newLoop(index int, orders chan<- order) (*Loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func newLoop(index int) (*Loop, error) {
 		return nil, err
 	}
 	base := time.Now()
-	l := &Loop{index: index, epoll: os.NewFile(uintptr(fd), "epoll"), scratch: make([]byte, scratchSize), base: base, now: base, wake: -1}
+	l := &Loop{index: index, orders: orders, epoll: os.NewFile(uintptr(fd), "epoll"), scratch: make([]byte, scratchSize), base: base, now: base, wake: -1}
 	if l.raw, err = l.epoll.SyscallConn(); err != nil {
 		l.close()
 		return nil, err

@@ -1,43 +1,152 @@
 package reactor
 
-import "math/bits"
+import (
+	"context"
+	"math/bits"
+	"runtime"
+	"strings"
+	"unsafe"
+)
 
-// Large buffers come in sizes of powers of two. What is smaller is better left to Go, what is larger is too rare to keep.
+// Large buffers come in sizes of 4, 5, 6 and 7 times a power of two, so that at most a fifth of one is unused beyond 64 KiB. What is
+// smaller is better left to Go, what is larger is too rare to keep.
 const (
-	smallestClass = 16 // 64 KiB
-	largestClass  = 25 // 32 MiB
-	maxKept       = 32 << 20
+	smallest = 64 << 10
+	largest  = 32 << 20
+	maxKept  = 32 << 20
+)
+
+// Where buffers are kept for long, as by copies that wait for a slow shadow, each Take needs new memory, and it is the first use of
+// that which takes long: up to 3 ms a megabyte, in some virtual machines. So some of each size in use are made ready beside the loop.
+const (
+	readySize = 4 << 20       // bytes of each size, and one buffer at least
+	maxReady  = maxKept / 2   // of all sizes; buffers that wait for their next use are some of them
+	pageSize  = 4 << 10       // or a multiple of it
+	shareSize = 16 * pageSize // is made ready at a time, so that the loops have the processor
 )
 
 // memory is large buffers that wait for their next use, so that large messages leave the collector nothing to do.
 type memory struct {
-	free [largestClass + 1][][]byte
-	kept int // bytes
+	free    [classes][][]byte
+	kept    int // bytes
+	ordered [classes]int
+	coming  int // bytes that are ordered
+}
+
+const classes = 1 + 4*9
+
+// An order is for a buffer to be made ready.
+type order struct {
+	loop  *Loop
+	class int
+}
+
+// class is the smallest that holds n bytes, of at most largest.
+func class(n int) int {
+	if n <= smallest {
+		return 0
+	}
+	step := bits.Len(uint(n-1)) - 3 // of sizes between n's powers of two
+	return 4*(step-bits.Len(smallest)+3) + (n-1)>>step - 3
+}
+
+// sizeOf is how many bytes a buffer of the class holds.
+func sizeOf(class int) int {
+	if class == 0 {
+		return smallest
+	}
+	above, quarter := (class-1)/4, (class-1)%4
+	return (smallest << above) / 4 * (5 + quarter)
 }
 
 // Take returns an empty buffer that can hold n bytes without growing.
 func (l *Loop) Take(n int) []byte {
-	class := max(smallestClass, bits.Len(uint(n-1)))
-	if n <= 0 || class > largestClass {
+	if n <= 0 || n > largest {
 		return make([]byte, 0, n)
 	}
-	free := l.memory.free[class]
+	c := class(n)
+	b := l.memory.take(c)
+	l.order(c)
+	if b == nil {
+		b = uncleared(sizeOf(c))
+	}
+	return b
+}
+
+func (m *memory) take(class int) []byte {
+	free := m.free[class]
 	if len(free) == 0 {
-		return make([]byte, 0, 1<<class)
+		return nil
 	}
 	b := free[len(free)-1]
 	free[len(free)-1] = nil
-	l.memory.free[class] = free[:len(free)-1]
-	l.memory.kept -= cap(b)
+	m.free[class] = free[:len(free)-1]
+	m.kept -= cap(b)
 	return b[:0]
+}
+
+// order has buffers of the class made ready if there are few.
+func (l *Loop) order(class int) {
+	m, size := &l.memory, sizeOf(class)
+	for want := max(1, readySize/size); len(m.free[class])+m.ordered[class] < want && m.kept+m.coming+size <= maxReady; {
+		select {
+		case l.orders <- order{l, class}:
+			m.ordered[class]++
+			m.coming += size
+		default:
+			return // there is enough to do
+		}
+	}
+}
+
+// prepare carries orders out until ctx ends.
+func prepare(ctx context.Context, orders <-chan order) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-orders:
+			b := uncleared(sizeOf(o.class))
+			use(b)
+			o.loop.Post(func() { o.loop.receive(o.class, b) })
+		}
+	}
+}
+
+// receive takes what was ordered.
+func (l *Loop) receive(class int, b []byte) {
+	l.memory.ordered[class]--
+	l.memory.coming -= cap(b)
+	l.Give(b)
+}
+
+// use makes a buffer memory, page by page.
+func use(b []byte) {
+	b = b[:cap(b)]
+	for i := 0; i < len(b); i += pageSize {
+		b[i] = 0
+		if i%shareSize == 0 {
+			runtime.Gosched()
+		}
+	}
 }
 
 // Give returns a buffer of Take's that nobody uses any more. Any other buffer is left to the collector.
 func (l *Loop) Give(b []byte) {
-	class := bits.Len(uint(cap(b))) - 1
-	if class < smallestClass || class > largestClass || cap(b) != 1<<class || l.memory.kept+cap(b) > maxKept {
+	n := cap(b)
+	if n < smallest || n > largest || n != sizeOf(class(n)) || l.memory.kept+n > maxKept {
 		return
 	}
-	l.memory.kept += cap(b)
-	l.memory.free[class] = append(l.memory.free[class], b)
+	l.memory.kept += n
+	l.memory.free[class(n)] = append(l.memory.free[class(n)], b)
+}
+
+// uncleared returns an empty buffer of n bytes that hold anything. The language clears what make returns: of 5 MB that are new to
+// the process this holds a loop up for 10 ms and more, since all of it becomes memory at once. Uncleared, it does so piece by piece,
+// as it is read into. A strings.Builder is the one way to such memory; nobody else has the string.
+func uncleared(n int) []byte {
+	var b strings.Builder
+	b.Grow(n)
+	b.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
 }

@@ -17,14 +17,18 @@ import (
 
 // A Group is all loops of a program. Connections that work together, such as a caller's and a model's, belong on one.
 type Group struct {
-	loops []*Loop
+	loops  []*Loop
+	orders chan order
 }
+
+// maxOrders is how many buffers may be on order, of all loops.
+const maxOrders = 1024
 
 // NewGroup makes n loops.
 func NewGroup(n int) (*Group, error) {
-	g := &Group{}
+	g := &Group{orders: make(chan order, maxOrders)}
 	for i := range n {
-		l, err := newLoop(i)
+		l, err := newLoop(i, g.orders)
 		if err != nil {
 			g.Close()
 			return nil, fmt.Errorf("make event loop %d of %d: %w", i+1, n, err)
@@ -73,6 +77,7 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
+	running.Go(func() { prepare(ctx, g.orders) })
 	running.Wait()
 	for i, err := range errs {
 		if err != nil {
