@@ -41,7 +41,13 @@ func none(s size) cell {
 	return cell{shadow, s, 0}
 }
 
-// every cell but none, those of one size and one shadow together.
+// unasked is the cell of a shadow that gets nothing.
+func (c cell) unasked() cell { return cell{c.shadow, c.size, 0} }
+
+// isNone reports whether the cell is none.
+func (c cell) isNone() bool { return c == none(c.size) }
+
+// every cell but those of which nothing is copied, those of one size and one shadow together.
 func every() []cell {
 	var cells []cell
 	for _, s := range sizes {
@@ -100,6 +106,9 @@ func (o options) takes(cells []cell) time.Duration {
 		if group := c.shadow.Name + c.size.name; !seen[group] {
 			seen[group] = true
 			n += o.round(c.size) + warmUp // of none
+			if c.shadow.Harms {
+				n += o.round(c.size) + warmUp + switching // and of the shadow that gets nothing
+			}
 		}
 		sum += time.Duration(o.rounds) * n
 	}

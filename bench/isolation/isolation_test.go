@@ -17,7 +17,7 @@ func TestMeasure(t *testing.T) {
 	}
 	t.Cleanup(func() { bed.Close() })
 	o := options{requests: 200, huge: 4, rate: 400, rounds: 2}
-	cells, err := choose("healthy/1KB/100,hang/1KB/100,reset/1KB/100,status500/100KB/10,garbage/5MB/100")
+	cells, err := choose("healthy/1KB/100,hang/1KB/100,reset/1KB/100,status500/100KB/10,garbage/5MB/100,eat-memory/1KB/100")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func TestMeasure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := len(cells) + len(sizes); len(results) != want {
-		t.Errorf("%d results, want %d", len(results), want)
+	if want := len(cells) + len(sizes) + 1; len(results) != want {
+		t.Errorf("%d results, want %d: those of the cells, of none, and of the shadow that eats memory and gets nothing", len(results), want)
 	}
 	for _, r := range results {
 		if r.failed > 0 || r.wrong > 0 || r.sums != nil || r.account.Requests() < 4 || len(r.vitals) == 0 {

@@ -11,7 +11,7 @@ import (
 
 // The rule by which a cell fails.
 const (
-	maxRatio   = 1.10                   // p99 beside that of none: its lower bound may not be above
+	maxRatio   = 1.10                   // of p99: its lower bound may not be above
 	confidence = 0.999                  // of that bound
 	minHarm    = 300 * time.Microsecond // and less than this is nobody's harm
 	maxGrowth  = 0.02                   // of memory, once it has settled
@@ -53,7 +53,7 @@ func (r result) judge() []string {
 	return why
 }
 
-// slow says that production took longer than beside none, if it did.
+// slow says that production took longer than beside what the cell is measured beside, if it did.
 func (r result) slow() string {
 	ratio := r.ratio()
 	if r.broken != nil || !r.judged() || !tooSlow(ratio) {
@@ -102,16 +102,16 @@ func (r result) mayHold() int64 {
 	return itself + 2*(2*callers*body+min(mirrorMemory, 2*mirrorCopies*body)+answers)
 }
 
-// judged reports whether latencies are.
+// judged reports whether latencies are. Of a shadow that gets nothing they say what its being there does to the machine.
 func (r result) judged() bool {
 	n := 0
 	for _, round := range r.rounds {
 		n += len(round.Of)
 	}
-	return n >= minJudged && !r.shadow.Machine
+	return n >= minJudged && !r.shadow.Machine && r.sampling > 0
 }
 
-// ratio is how p99 lies to that of none.
+// ratio is how p99 lies to that of none, or of the cell's shadow that gets nothing.
 func (r result) ratio() quantile.Ratio { return quantile.Bound(r.rounds, 0.99, confidence, 1) }
 
 func tooSlow(r quantile.Ratio) bool { return r.Lower > maxRatio && r.Of-r.Beside > minHarm }

@@ -88,6 +88,7 @@ func TestJudge(t *testing.T) {
 		}), "memory"},
 		"faster":                    {with(0.5, nil), ""},
 		"the machine's doing":       {with(1.2, func(r *result) { r.shadow.Machine = true }), ""},
+		"its being there":           {with(1.5, func(r *result) { r.cell = r.unasked() }), ""},
 		"one request failed":        {with(1, func(r *result) { r.failed, r.example = 1, errors.New("refused") }), "1 requests failed, such as: refused"},
 		"one answer is another's":   {with(1, func(r *result) { r.wrong = 1 }), "1 answers"},
 		"not measured":              {result{cell: none(sizes[0]), broken: errors.New("no endpoint")}, "could not be measured: no endpoint"},

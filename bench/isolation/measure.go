@@ -17,7 +17,7 @@ import (
 // A result is a cell with what was measured in it.
 type result struct {
 	cell
-	rounds  []quantile.Round // its latencies beside those of none
+	rounds  []quantile.Round // its latencies beside those of none, or of its shadow that gets nothing
 	failed  int
 	wrong   int
 	example error              // one of what failed
@@ -106,7 +106,13 @@ func measureSize(ctx context.Context, bed *testbed.Bed, o options, s size, cells
 	return append([]result{baseline.result}, results...), nil
 }
 
+// measureGroup measures the cells of one shadow. One that harms the machine by being there is measured beside none while it gets
+// nothing, and its cells beside that: what is copied is Gnomon's doing, and the rest is not.
 func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *subject, cells []cell) ([]result, error) {
+	harms := cells[0].shadow.Harms
+	if harms {
+		cells = append([]cell{cells[0].unasked()}, cells...)
+	}
 	var subjects []*subject
 	for _, c := range cells {
 		s, err := newSubject(ctx, bed, o, c)
@@ -116,22 +122,33 @@ func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *su
 		defer bed.StopGnomon(s.server)
 		subjects = append(subjects, s)
 	}
+	all := slices.Clone(subjects)
 	for range o.rounds {
 		beside, err := baseline.round(ctx)
 		if err != nil {
 			return nil, err
 		}
 		baseline.rounds = append(baseline.rounds, quantile.Round{Of: beside, Beside: beside})
-		for _, s := range subjects {
+		copied := subjects
+		if harms {
+			unasked := subjects[0]
+			if err := unasked.roundBeside(ctx, beside); err != nil {
+				return nil, err
+			}
+			if unasked.broken == nil {
+				beside = unasked.rounds[len(unasked.rounds)-1].Of
+			}
+			copied = subjects[1:]
+		}
+		for _, s := range copied {
 			if err := s.roundBeside(ctx, beside); err != nil {
 				return nil, err
 			}
 		}
-		slices.Reverse(subjects)
+		slices.Reverse(copied)
 	}
-	slices.SortFunc(subjects, func(a, b *subject) int { return slices.Index(cells, a.cell) - slices.Index(cells, b.cell) })
 	var results []result
-	for _, s := range subjects {
+	for _, s := range all {
 		fmt.Fprintln(os.Stderr, s.brief())
 		results = append(results, s.result)
 	}

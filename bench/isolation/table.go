@@ -33,6 +33,9 @@ func printHead(to io.Writer, o options, cells []cell) {
 		}
 	}
 	fmt.Fprintf(to, "A p99 is so many times none's, and with a confidence of %.1f %% at least so many times.\n", 100*confidence)
+	if slices.ContainsFunc(cells, func(c cell) bool { return c.shadow.Harms }) {
+		fmt.Fprintln(to, "A shadow that takes from everybody on the machine by being there is so many times none's when it gets nothing, which is not\njudged, and its other p99 are so many times that one.")
+	}
 	fmt.Fprintln(to, "* Not judged. A shadow that takes processors, as it should or as it likes, measures the machine; and few requests have no p99.")
 	fmt.Fprintf(to, "%d cells take about %v.\n", len(cells), o.takes(cells).Round(time.Minute))
 }
@@ -68,7 +71,11 @@ func (r result) brief() string {
 	}
 	p99 := "no p99"
 	if len(r.rounds) > 0 {
-		p99 = fmt.Sprintf("p99 %.2f times none's", r.ratio().Value())
+		beside := "none's"
+		if r.shadow.Harms && r.sampling > 0 {
+			beside = "that of the same shadow which gets nothing"
+		}
+		p99 = fmt.Sprintf("p99 %.2f times %s", r.ratio().Value(), beside)
 	}
 	return fmt.Sprintf("%s  %s: %s, %d failed, %d wrong, %s", time.Now().Format(time.TimeOnly), r, p99, r.failed, r.wrong, word)
 }
@@ -83,7 +90,7 @@ func (r result) latencies() string {
 		own = append(own, round.Of)
 	}
 	cells := quantiles(sorted(own...))
-	if r.sampling == 0 {
+	if r.isNone() {
 		return cells + "\t\t\t"
 	}
 	ratio, note := r.ratio(), ""
@@ -132,7 +139,7 @@ func (r result) holdings() string {
 
 func printRemarks(to io.Writer, results []result) {
 	for _, r := range results {
-		if r.sampling == 0 || r.shadow.Name == testbed.HealthyShadow().Name {
+		if r.isNone() || r.shadow.Name == testbed.HealthyShadow().Name {
 			fmt.Fprintf(to, "%s: generator and models used %.0f %% of the processors.\n", r, 100*r.busy)
 		}
 	}

@@ -17,6 +17,9 @@ type Shadow struct {
 	// Machine is true when a shadow takes the machine's processors by doing what it should, or whatever it is sent, so that
 	// latencies beside it say more of the machine than of Gnomon.
 	Machine bool
+	// Harms is true when it takes so much of the machine by being there, whatever it is asked, that whoever else is on the machine
+	// suffers. What is copied to it is then measured beside the same shadow that gets nothing.
+	Harms bool
 	// Large is true when its answers are: of each, what may be compared is kept.
 	Large bool
 }
@@ -33,6 +36,8 @@ func FaultyShadows() []Shadow {
 	}
 	burning := faulty("burn-cpu", "burns every core", fmt.Sprintf("slow=5ms,burn-cpu=%d", runtime.NumCPU()))
 	burning.Machine = true
+	eating := faulty("eat-memory", "allocates until it is stopped", fmt.Sprintf("slow=5ms,eat-memory=%d", spareMemory()))
+	eating.Harms = true
 	large := func(name, does, fault string) Shadow {
 		s := faulty(name, does, fault)
 		s.Large = true
@@ -50,7 +55,7 @@ func FaultyShadows() []Shadow {
 		large("huge", "answers 100 MB", "huge=100000000"),
 		faulty("dies", "dies after a second, and comes back", "slow=5ms,exit-after=1s"),
 		burning,
-		faulty("eat-memory", "allocates until it is stopped", fmt.Sprintf("slow=5ms,eat-memory=%d", spareMemory())),
+		eating,
 		faulty("flood-log", "floods its log", "slow=5ms,flood-log=1024GiB"),
 	}
 }
