@@ -59,7 +59,7 @@ func (x *exchange) release() {
 	if x.given {
 		x.lane.loop.Give(x.body)
 	}
-	if len(x.lane.spare) == maxSpare {
+	if len(x.lane.spare) == x.lane.maxSpare {
 		return
 	}
 	kept := x.kept

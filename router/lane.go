@@ -11,15 +11,16 @@ import (
 // A lane is the router's part on one loop. Everything a request touches from its beginning to its end, its copies
 // included, is on one lane, so nothing of it is locked.
 type lane struct {
-	router *Router
-	loop   *reactor.Loop
-	begun  request // the one that is being begun
-	spare  []*exchange
-	copies []*copied // to be used again
-	rooms  [][]byte  // for small answers that are kept
-	pair   gnomon.Pair
-	fields []byte // of the answer that is being made
-	frame  framer
+	router   *Router
+	loop     *reactor.Loop
+	begun    request // the one that is being begun
+	spare    []*exchange
+	copies   []*copied // to be used again
+	rooms    [][]byte  // for small answers that are kept
+	maxSpare int       // of each
+	pair     gnomon.Pair
+	fields   []byte // of the answer that is being made
+	frame    framer
 
 	pace     pace
 	stalled  []*link // shadows' that wait to be read on
@@ -124,13 +125,13 @@ func (l *lane) giveRoom(room []byte) {
 	switch c := cap(room); {
 	case c > keptBody:
 		l.loop.Give(room)
-	case c > 0 && len(l.rooms) < maxSpare:
+	case c > 0 && len(l.rooms) < l.maxSpare:
 		l.rooms = append(l.rooms, room)
 	}
 }
 
-// maxSpare is how many exchanges wait for their next request.
-const maxSpare = 1024
+// minSpare is how many exchanges, copies and rooms wait for their next request at least; as many as wait in the queue of a shadow do.
+const minSpare = 1024
 
 // exchange returns one that the caller holds.
 func (l *lane) exchange() *exchange {

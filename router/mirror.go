@@ -426,7 +426,7 @@ func (c *copied) reuse() {
 	c.keeper.end(l)
 	*c = copied{leg: c.leg.emptied()}
 	c.leg.work = c
-	if len(l.copies) < maxSpare {
+	if len(l.copies) < l.maxSpare {
 		l.copies = append(l.copies, c)
 	}
 }
