@@ -296,15 +296,21 @@ func (c client) get(path string, key aws.Credentials) *http.Response {
 		c.t.Fatal(err)
 	}
 	if key.HasKeys() {
-		if err := v4.NewSigner().SignHTTP(c.t.Context(), key, req, sha256Hex(""), "sagemaker", c.s.env["AWS_REGION"], time.Now()); err != nil {
-			c.t.Fatal(err)
-		}
+		c.sign(req, key, "")
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return res
+}
+
+// sign signs a request with that body.
+func (c client) sign(req *http.Request, key aws.Credentials, body string) {
+	c.t.Helper()
+	if err := v4.NewSigner().SignHTTP(c.t.Context(), key, req, sha256Hex(body), "sagemaker", c.s.env["AWS_REGION"], time.Now()); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 func sha256Hex(s string) string {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 )
 
@@ -89,9 +88,7 @@ func (c client) signed(endpoint, body string) []byte {
 		c.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if err := v4.NewSigner().SignHTTP(c.t.Context(), c.key, req, sha256Hex(body), "sagemaker", c.s.env["AWS_REGION"], time.Now()); err != nil {
-		c.t.Fatal(err)
-	}
+	c.sign(req, c.key, body)
 	var text bytes.Buffer
 	if err := req.Write(&text); err != nil {
 		c.t.Fatal(err)

@@ -109,9 +109,9 @@ func measureSize(ctx context.Context, bed *testbed.Bed, o options, s size, cells
 // measureGroup measures the cells of one shadow. One that harms the machine by being there is measured beside none while it gets
 // nothing, and its cells beside that: what is copied is Gnomon's doing, and the rest is not.
 func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *subject, cells []cell) ([]result, error) {
-	harms := cells[0].shadow.Harms
-	if harms {
-		cells = append([]cell{cells[0].unasked()}, cells...)
+	first := 0 // of those that are asked
+	if cells[0].shadow.Harms {
+		cells, first = append([]cell{cells[0].unasked()}, cells...), 1
 	}
 	var subjects []*subject
 	for _, c := range cells {
@@ -122,33 +122,25 @@ func measureGroup(ctx context.Context, bed *testbed.Bed, o options, baseline *su
 		defer bed.StopGnomon(s.server)
 		subjects = append(subjects, s)
 	}
-	all := slices.Clone(subjects)
 	for range o.rounds {
 		beside, err := baseline.round(ctx)
 		if err != nil {
 			return nil, err
 		}
 		baseline.rounds = append(baseline.rounds, quantile.Round{Of: beside, Beside: beside})
-		copied := subjects
-		if harms {
-			unasked := subjects[0]
-			if err := unasked.roundBeside(ctx, beside); err != nil {
-				return nil, err
-			}
-			if unasked.broken == nil {
-				beside = unasked.rounds[len(unasked.rounds)-1].Of
-			}
-			copied = subjects[1:]
-		}
-		for _, s := range copied {
+		for _, s := range subjects {
 			if err := s.roundBeside(ctx, beside); err != nil {
 				return nil, err
 			}
+			if s.sampling == 0 && s.broken == nil {
+				beside = s.rounds[len(s.rounds)-1].Of
+			}
 		}
-		slices.Reverse(copied)
+		slices.Reverse(subjects[first:])
 	}
+	slices.SortFunc(subjects, func(a, b *subject) int { return slices.Index(cells, a.cell) - slices.Index(cells, b.cell) })
 	var results []result
-	for _, s := range all {
+	for _, s := range subjects {
 		fmt.Fprintln(os.Stderr, s.brief())
 		results = append(results, s.result)
 	}

@@ -16,8 +16,9 @@ const (
 
 // reserveHeap has the kernel back the heap by huge pages as it grows. Copies that wait for a slow shadow are tens of megabytes
 // that come within a second or two, on the goroutine that production's answers are written by; in pages of 4 KiB each is a trap
-// into the kernel, and in some virtual machines into the hypervisor: 11 µs were measured there (docs/adr/0011). The memory is not used: it is address space which the heap grows into, and which the collector has
-// at once. Where the kernel does not offer huge pages all is as it was.
+// into the kernel, and in some virtual machines into the hypervisor: 11 µs were measured there (docs/adr/0011). The memory is not
+// used: it is address space which the heap grows into, and which the collector has at once. Where the kernel does not offer huge
+// pages all is as it was.
 func reserveHeap(log *slog.Logger) {
 	probe, err := unix.Mmap(-1, 0, heapReserve, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil { // as where memory may not be promised that is not there: the collector would end the program
