@@ -64,8 +64,11 @@ func (m *Meter) save(ctx context.Context) error {
 	return nil
 }
 
-// drainAll moves what all stripes hold to the sheets. The caller holds mu.
+// drainAll looks at all mirrors and moves what all stripes hold to the sheets. The caller holds mu.
 func (m *Meter) drainAll() {
+	for _, mi := range m.mirrors {
+		mi.look()
+	}
 	for _, s := range m.series {
 		m.drain(s)
 	}
@@ -185,6 +188,7 @@ func (m *Meter) forget(now time.Time) {
 func (m *Meter) forgetMirrors(now time.Time) {
 	held := make(map[names]bool)
 	for id, mi := range m.mirrors {
+		mi.look()
 		_, unsaved := mi.unsaved()
 		if mi.recorders.Load() > 0 || !mi.loaded || unsaved || now.Sub(mi.used) < forgetMirrorAfter {
 			held[mi.names] = true

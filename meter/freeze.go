@@ -27,6 +27,7 @@ func (m *Meter) freeze(mi *mirror) {
 	if mi.frozen() {
 		return
 	}
+	mi.look()
 	for _, s := range m.series {
 		if slices.Contains(s.mirrors, mi) {
 			m.drain(s)

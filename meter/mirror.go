@@ -115,6 +115,8 @@ type mirror struct {
 	final    *tally // since it is frozen: its accounting, for good
 	saved    tally  // as the store has it of this writer
 	closed   bool   // the store has final
+
+	ended [endedBuckets]int64 // as of the last look
 }
 
 // names are what Prometheus tells mirrors apart by.
@@ -147,22 +149,28 @@ func newMirror(id gnomon.MirrorID, writer string, stripes int) *mirror {
 	}
 }
 
-// count returns what its recorders counted. Every end that it counts has been begun, and that is counted too.
-func (mi *mirror) count() tally {
-	var t tally
-	// Ends before begins: one that is begun and ended meanwhile is then at worst pending, never an end too many.
+// look notes what has ended. A request is begun, then its legs are recorded, then it ends; so whoever looks, then drains
+// the series, then counts, has of every end its leg, and of every leg its request. The Meter's mu is held.
+func (mi *mirror) look() {
+	clear(mi.ended[:])
 	for i := range mi.stripes {
 		for b := range mi.stripes[i].ended {
-			t.ended[b] += mi.stripes[i].ended[b].Load()
+			mi.ended[b] += mi.stripes[i].ended[b].Load()
 		}
 	}
+}
+
+// count returns what its recorders counted: what had ended at the last look, and what has begun by now. What was begun and
+// ended since is pending, so no end is ever one too many. The Meter's mu is held.
+func (mi *mirror) count() tally {
+	t := tally{ended: mi.ended}
 	for i := range mi.stripes {
 		t.requests += mi.stripes[i].begun.Load()
 	}
 	return t
 }
 
-// accounting returns what is reported of it now. The Meter's mu is held.
+// accounting returns what is reported of it since the last look. The Meter's mu is held.
 func (mi *mirror) accounting() Accounting {
 	if mi.final != nil {
 		return mi.final.accounting()
@@ -188,7 +196,7 @@ func (mi *mirror) addTo(v gnomon.VariantName, from time.Time, span time.Duration
 	}
 }
 
-// unsaved returns what the store should have of this writer, and false if it has. The Meter's mu is held.
+// unsaved returns what the store should have of this writer as of the last look, and false if it has. The Meter's mu is held.
 func (mi *mirror) unsaved() (tally, bool) {
 	switch {
 	case !mi.loaded || mi.closed:

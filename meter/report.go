@@ -70,6 +70,7 @@ func (m *Meter) Accounting(ctx context.Context, id gnomon.MirrorID) (Accounting,
 		return Accounting{}, err
 	}
 	defer m.mu.Unlock()
+	mi.look()
 	return mi.accounting(), nil
 }
 
