@@ -30,7 +30,6 @@ func TestMirror_PendingIsNeverNegative(t *testing.T) {
 		})
 	}
 	for range 20_000 {
-
 		mi.look()
 		if c := mi.count(); c.pending() < 0 {
 			t.Errorf("pending %d of %d", c.pending(), c.requests)
@@ -39,7 +38,6 @@ func TestMirror_PendingIsNeverNegative(t *testing.T) {
 	}
 	close(done)
 	recording.Wait()
-
 	mi.look()
 	if c := mi.count(); c.pending() != 0 {
 		t.Errorf("pending %d at the end", c.pending())
