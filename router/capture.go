@@ -69,13 +69,21 @@ func contentType(head *http1.Response) []byte {
 
 // A keeper collects an answer that comes in parts, or that must outlive its leg. Its memory is of the router's budget for that,
 // but for small answers; an answer for which there is none is lost.
+//
+// What is beyond keptBody of an answer whose length is not known lies in pieces until it is joined: memory that grows is new
+// again and again, and copied from one to the next, while production waits.
 type keeper struct {
 	on    bool
 	lost  gnomon.Kept // why it is; KeptAll: it is not
 	limit int         // bytes
-	data  []byte
-	held  int64 // bytes of the budget, which data lies in
+	size  int         // bytes
+	full  [][]byte    // pieces of it
+	data  []byte      // what comes behind them: mostly all of it
+	held  int64       // bytes of the budget, which full and data lie in
 }
+
+// pieceSize is that of a piece, in bytes: more than keptBody, so that it is the loop's.
+const pieceSize = 128 << 10
 
 // begin makes it collect the answer that comes next.
 func (k *keeper) begin(l *lane, limit int) {
@@ -87,15 +95,61 @@ func (k *keeper) add(run []byte, length int64, l *lane) {
 	if !k.on || k.lost != gnomon.KeptAll {
 		return
 	}
-	if len(run) > k.limit-len(k.data) || length > int64(k.limit) {
+	if len(run) > k.limit-k.size || length > int64(k.limit) {
 		k.lose(gnomon.TooLarge, l)
 		return
 	}
-	if n := len(k.data) + len(run); n > cap(k.data) && !k.grow(max(n, int(length)), l) {
-		k.lose(gnomon.NoMemory, l)
-		return
+	k.size += len(run)
+	for {
+		n := copy(k.data[len(k.data):cap(k.data)], run)
+		k.data, run = k.data[:len(k.data)+n], run[n:]
+		if len(run) == 0 {
+			return
+		}
+		if !k.extend(len(run), length, l) {
+			k.lose(gnomon.NoMemory, l)
+			return
+		}
 	}
-	k.data = append(k.data, run...)
+}
+
+// extend makes room for some of n bytes more. It reports false if there is none.
+func (k *keeper) extend(n int, length int64, l *lane) bool {
+	n += len(k.data)
+	switch {
+	case length >= 0:
+		return k.move(max(n, int(length)), l)
+	case len(k.full) == 0 && n <= keptBody:
+		return k.move(max(n, 2*cap(k.data)), l)
+	}
+	piece, ok := l.keep(pieceSize)
+	if ok {
+		k.full, k.data = append(k.full, k.data), piece
+		k.held += int64(cap(piece))
+	}
+	return ok
+}
+
+// join puts the pieces together: all of the answer is in data then, or it is lost.
+func (k *keeper) join(l *lane) {
+	if len(k.full) > 0 && !k.move(k.size, l) {
+		k.lose(gnomon.NoMemory, l)
+	}
+}
+
+// move moves all to one room for n bytes. It reports false if there is none.
+func (k *keeper) move(n int, l *lane) bool {
+	into, ok := l.keep(n)
+	if !ok {
+		return false
+	}
+	for _, piece := range k.full {
+		into = append(into, piece...)
+	}
+	into = append(into, k.data...)
+	k.giveBack(l)
+	k.data, k.held = into, int64(cap(into))
+	return true
 }
 
 // takeOver keeps an answer that is there to its end where it lies, if that is memory of its own.
@@ -114,29 +168,19 @@ func (k *keeper) lose(why gnomon.Kept, l *lane) {
 	k.on, k.lost = true, why
 }
 
-// grow makes room for n bytes in all. It reports false if there is none.
-func (k *keeper) grow(n int, l *lane) bool {
-	if kept := l.router.kept; int64(n)-k.held > kept.Limit()-kept.Used() {
-		return false // models say how long their answers are, and may say anything
-	}
-	into := l.newRoom(max(n, 2*cap(k.data)))
-	more := int64(cap(into)) - k.held
-	if !l.router.kept.Take(more) {
-		l.giveRoom(into)
-		return false
-	}
-	k.held += more
-	before := k.data
-	k.data = append(into, before...)
-	l.giveRoom(before)
-	return true
-}
-
 // end gives back what it holds.
 func (k *keeper) end(l *lane) {
+	k.giveBack(l)
+	*k = keeper{}
+}
+
+func (k *keeper) giveBack(l *lane) {
 	if k.held > 0 {
 		l.router.kept.Give(k.held)
 	}
+	for _, piece := range k.full {
+		l.giveRoom(piece)
+	}
 	l.giveRoom(k.data)
-	*k = keeper{}
+	k.full, k.data, k.held = nil, nil, 0
 }

@@ -243,6 +243,7 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 	x.outputType = append(x.outputType[:0], contentType(&x.leg.in.head)...)
 	switch n := len(x.leg.in.body); {
 	case x.keeper.on: // a stream's
+		x.keeper.join(x.lane)
 	case n <= keptBody:
 		x.keeper.begin(x.lane, math.MaxInt)
 		x.keeper.add(x.leg.in.body, int64(n), x.lane)

@@ -120,6 +120,20 @@ func (l *lane) newRoom(n int) []byte {
 	return l.loop.Take(n)
 }
 
+// keep is memory for an answer of n bytes, or more, of which the router keeps no more than it may. It reports false if there is none.
+func (l *lane) keep(n int) ([]byte, bool) {
+	kept := l.router.kept
+	if int64(n) > kept.Limit()-kept.Used() {
+		return nil, false // models say how long their answers are, and may say anything
+	}
+	room := l.newRoom(n)
+	if !kept.Take(int64(cap(room))) {
+		l.giveRoom(room)
+		return nil, false
+	}
+	return room, true
+}
+
 // giveRoom takes memory for an answer back.
 func (l *lane) giveRoom(room []byte) {
 	switch c := cap(room); {

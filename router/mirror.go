@@ -381,6 +381,9 @@ func (c *copied) ended(bool) {
 
 // count tells of how it went.
 func (c *copied) count(result gnomon.Leg) {
+	if good(result) {
+		c.keeper.join(c.queue.lane)
+	}
 	p := c.x.pairWith(c.queue.mirror)
 	if c.repeat {
 		if p != nil {

@@ -3,6 +3,7 @@ package router_test
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -171,6 +172,77 @@ func TestPairs(t *testing.T) {
 		}
 		if of := j.trials[0]; of.Experiment != "x" || of.Production != "main" || of.Shadow != "shade" || of.Fraction != 1 {
 			t.Errorf("the trial is %+v", of)
+		}
+	}
+}
+
+// long answers with as many bytes as the request's body asks for, and tells so beforehand if it asks for that.
+func long(w http.ResponseWriter, r *http.Request) {
+	var n int
+	var how string
+	fmt.Fscan(r.Body, &n, &how)
+	if how == "told" {
+		w.Header().Set("Content-Length", fmt.Sprint(n))
+	}
+	for text := longText(n); len(text) > 0; {
+		run := text[:min(10_007, len(text))]
+		io.WriteString(w, run)
+		w.(http.Flusher).Flush()
+		text = text[len(run):]
+	}
+}
+
+func longText(n int) string {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte{byte(n)}).Read(b)
+	return string(b)
+}
+
+// TestPairs_LongAnswers has answers of many lengths, told beforehand and not, and streamed, compared to the last byte. Their memory is enough for
+// all of them only if it is given back.
+func TestPairs_LongAnswers(t *testing.T) {
+	j := &jury{}
+	s := newSystem(t, router.Options{Judge: j, KeptMemory: 4 << 20})
+	s.Publish(judged(mirrored(routes(model(t, long)), 1, model(t, long)), gnomon.Judging{}))
+	n := 0
+	for range 4 {
+		for _, size := range []int{100, 60_000, 64 << 10, 64<<10 + 1, 300_000, 1 << 20} {
+			for _, how := range []string{"told", "untold", "streamed"} {
+				body := fmt.Sprint(size, " ", how)
+				if how == "streamed" {
+					resp, _ := s.stream(t, body)
+					io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+				} else {
+					s.invoke(t, body)
+				}
+				n++
+				got := j.wait(t, n)[n-1]
+				for variant, side := range map[string]keptSide{"production": got.Production, "shadow": got.Shadow} {
+					if side.Answer != gnomon.KeptAll || side.Body != longText(size) {
+						t.Errorf("%s's answer of %d bytes, %s: kept %d, %d bytes", variant, size, how, side.Answer, len(side.Body))
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestPairs_NoMemory has an answer that cannot be kept be told so, whether it is its pieces that find no memory or the whole that
+// they are put together to.
+func TestPairs_NoMemory(t *testing.T) {
+	for name, memory := range map[string]int64{"pieces": 310 << 10, "whole": 400 << 10} {
+		j := &jury{}
+		s := newSystem(t, router.Options{Judge: j, KeptMemory: memory})
+		s.Publish(judged(mirrored(routes(model(t, as("main", 0))), 1, model(t, long)), gnomon.Judging{}))
+		for n, c := range []struct {
+			body string
+			want gnomon.Kept
+		}{{"200000 untold", gnomon.NoMemory}, {"200000 told", gnomon.KeptAll}, {"500000 told", gnomon.NoMemory}, {"100000 untold", gnomon.KeptAll}} {
+			s.invoke(t, c.body)
+			if got := j.wait(t, n+1)[n]; got.Shadow.Answer != c.want || got.Production.Answer != gnomon.KeptAll {
+				t.Errorf("%s, %s: production's answer is kept %d, the shadow's %d, want %d", name, c.body, got.Production.Answer, got.Shadow.Answer, c.want)
+			}
 		}
 	}
 }
