@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"syscall"
 	"time"
@@ -29,6 +30,7 @@ import (
 
 type options struct {
 	quick    bool
+	rows     string // a regular expression
 	rounds   int
 	duration time.Duration
 	strict   bool
@@ -39,6 +41,7 @@ type options struct {
 func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "only the rows that ceilings need")
+	flag.StringVar(&o.rows, "rows", "", "only the rows whose name and pace, as in \"nginx, mirror, saturated\", match the regular expression")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every row once")
 	flag.DurationVar(&o.duration, "for", 2*time.Second, "how long each measurement takes")
 	flag.BoolVar(&o.strict, "strict", true, "fail if a ceiling is missed or cannot be judged")
@@ -56,10 +59,27 @@ func main() {
 	if o.quick {
 		scenarios = judged(scenarios)
 	}
-	if err := run(ctx, o, scenarios, os.Stdout); err != nil {
+	scenarios, err := matching(scenarios, o.rows)
+	if err == nil {
+		err = run(ctx, o, scenarios, os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// matching returns the scenarios whose name and pace match.
+func matching(scenarios []scenario, expression string) ([]scenario, error) {
+	match, err := regexp.Compile(expression)
+	if err != nil {
+		return nil, fmt.Errorf("-rows: %w", err)
+	}
+	scenarios = slices.DeleteFunc(scenarios, func(s scenario) bool { return !match.MatchString(fmt.Sprintf("%s, %s", s, s.pace())) })
+	if len(scenarios) == 0 {
+		return nil, fmt.Errorf("-rows: no row matches %q", expression)
+	}
+	return scenarios, nil
 }
 
 // errMissed is all that a strict run says at the end: the table has said which.
@@ -103,6 +123,9 @@ const slowdown = 0.8
 // capacity is how many requests per second Gnomon takes when every one is copied: about the highest rate of an open loop at
 // which all copies are made. It is found before the rounds begin, so that half of it is the same in all of them.
 func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
+	if !slices.ContainsFunc(rows, func(r *row) bool { return r.rate == half }) {
+		return 0, nil // nobody asks
+	}
 	at := slices.IndexFunc(rows, func(r *row) bool { return r.from(referenceCallers) == mirrored.at(lowRate) })
 	if at < 0 {
 		return 0, errors.New("its row is missing")

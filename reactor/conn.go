@@ -40,6 +40,7 @@ type Conn struct {
 	generation int32
 	handler    Handler
 	timer      timer
+	heard      uint64 // the last turn with an event of it
 }
 
 // Adopt makes a connected, non-blocking socket a connection of the loop, which [Group.Next] has chosen for it. The loop
@@ -124,6 +125,11 @@ func (c *Conn) Quiet() bool {
 	_, errno := receive(c.fd, one[:], unix.MSG_DONTWAIT|unix.MSG_PEEK)
 	return errno == unix.EAGAIN
 }
+
+// Heard reports whether this turn has an event of the connection, which its handler may not have been told of yet. Events are
+// in the order in which they came about: what has come on a connection that is not heard of came, if at all, behind whatever the
+// handler is told of.
+func (c *Conn) Heard() bool { return c.heard == c.loop.turns }
 
 // MaxParts is how many parts one Write may have.
 const MaxParts = 6

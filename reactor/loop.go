@@ -149,6 +149,11 @@ func (l *Loop) turn(epoll uintptr) bool {
 		n := pollNow(int(epoll), l.events[:])
 		l.now = time.Now()
 		for _, e := range l.events[:n] {
+			if c := l.of(e); c != nil {
+				c.heard = l.turns
+			}
+		}
+		for _, e := range l.events[:n] {
 			l.dispatch(e)
 		}
 		// While there is much to do there is more by now, and looking for it is cheaper than waiting for it.
@@ -181,11 +186,22 @@ func (l *Loop) dispatch(e unix.EpollEvent) {
 		l.callPosted()
 		return
 	}
-	// The connection of an event may have been closed by the handler of one before it, and its number be another's now.
-	if c := l.conns[e.Fd]; c != nil && c.generation == e.Pad {
+	if c := l.of(e); c != nil {
 		defer l.contain(c)
 		c.handler.Ready(Events(e.Events))
 	}
+}
+
+// of returns whose event it is; nil: the connection has been closed, by the handler of an event before it, say, and its number may
+// be another's now.
+func (l *Loop) of(e unix.EpollEvent) *Conn {
+	if int(e.Fd) >= len(l.conns) {
+		return nil
+	}
+	if c := l.conns[e.Fd]; c != nil && c.generation == e.Pad {
+		return c
+	}
+	return nil
 }
 
 // contain keeps a panic of a handler to its connection, which is closed, if somebody wants to know of it.

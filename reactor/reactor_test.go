@@ -392,6 +392,54 @@ func TestRelease_MakesAnOrdinaryConnection(t *testing.T) {
 	}
 }
 
+// Two connections have events in one turn: whoever is told first knows of the other's, and no longer in the next turn.
+func TestHeard_BeforeTheHandlerIsTold(t *testing.T) {
+	g := run(t, 1)
+	loop := g.Loops()[0]
+	conns := make(chan *reactor.Conn, 2)
+	handlers := [2]*once{{}, {}}
+	n := 0
+	address := serve(t, g, func(l *reactor.Loop, fd int) {
+		conn, err := l.Adopt(fd, handlers[n])
+		if err != nil {
+			t.Error(err)
+		}
+		n++
+		conns <- conn
+	})
+	var clients [2]net.Conn
+	var adopted [2]*reactor.Conn
+	for i := range clients {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		clients[i], adopted[i] = c, <-conns
+	}
+	// What comes now are the first events of both connections, that they are writable, or has come before.
+	held, free := make(chan struct{}), make(chan struct{})
+	loop.Post(func() { close(held); <-free })
+	<-held
+	heard := make(chan bool, 4)
+	for i, h := range handlers {
+		h.ready = func(e reactor.Events) {
+			adopted[i].Read(loop.Scratch())
+			heard <- adopted[1-i].Heard()
+		}
+		io.WriteString(clients[i], "x")
+	}
+	close(free)
+	if a, b := <-heard, <-heard; !a || !b {
+		t.Errorf("told first, it has heard of the other's event: %v; told second: %v", a, b)
+	}
+	done := make(chan bool)
+	loop.Post(func() { done <- adopted[0].Heard() || adopted[1].Heard() })
+	if <-done {
+		t.Error("it is still heard of in a turn without an event of it")
+	}
+}
+
 func TestQuiet_SeesWhatIsThere(t *testing.T) {
 	g := run(t, 1)
 	type seen struct{ before, after, read bool }

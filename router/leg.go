@@ -133,6 +133,7 @@ func (g *leg) read() {
 		}
 		into := g.in.space(g.pool.lane.loop.Scratch())
 		n, err := g.link.conn.Read(into)
+		g.link.full = n == len(into)
 		switch {
 		case err == reactor.ErrAgain:
 			return

@@ -200,6 +200,94 @@ func TestLeg_NeverTakesALateSurplusAnswerForItsOwn(t *testing.T) {
 	}
 }
 
+// A surplus that comes behind the answer that was read, and before the next request is begun, within one turn of the loop, which
+// has no event of it.
+func TestLeg_NeverTakesASurplusOfTheSameTurnForItsOwn(t *testing.T) {
+	asked, answer, surplus := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		body, err := take(br)
+		if err != nil || body != "a" {
+			reply(c, body)
+			return
+		}
+		asked <- struct{}{}
+		<-answer
+		reply(c, body)
+		answer <- struct{}{}
+		<-surplus
+		reply(c, "surplus")
+		surplus <- struct{}{}
+		take(br)
+	})))
+	other, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	answers := bufio.NewReader(other)
+	ask := func(body string) {
+		fmt.Fprintf(other, "POST /endpoints/e/invocations HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	answered := func() string {
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	ask("w")
+	if b := answered(); b != "w" {
+		t.Fatalf("got %q", b)
+	}
+
+	done := make(chan string, 1)
+	go func() { done <- s.invoke(t, "a").body }()
+	<-asked
+	held, free := make(chan struct{}), make(chan struct{})
+	s.loops.Loops()[0].Post(func() { close(held); <-free })
+	<-held
+	answer <- struct{}{}
+	<-answer
+	ask("b") // so that the next turn has the answer and, behind it, this
+	legs := s.counts.legs(plainSeries())
+	told := func() {
+		legs.told.Store(nil)
+		surplus <- struct{}{}
+		<-surplus
+	}
+	legs.told.Store(&told)
+	close(free)
+	if a, b := <-done, answered(); a != "a" || b != "b" {
+		t.Errorf("got %q and %q", a, b)
+	}
+}
+
+// The rest of a large answer is read to where it belongs, and no more than that: what lies behind it has no event of its own.
+func TestLeg_NeverTakesWhatLiesBehindALargeAnswerForItsOwn(t *testing.T) {
+	s := newSystem(t, router.Options{})
+	s.Publish(routes(raw(t, func(c net.Conn, br *bufio.Reader) {
+		for {
+			body, err := take(br)
+			if err != nil {
+				return
+			}
+			const text = "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
+			long := body + strings.Repeat("x", 200_000)
+			fmt.Fprintf(c, text+text, len(long), long, 7, "surplus")
+		}
+	})))
+	for i := range 50 {
+		if got := s.invoke(t, fmt.Sprint(i)); !strings.HasPrefix(got.body, fmt.Sprint(i)+"x") {
+			t.Fatalf("request %d got %.20q", i, got.body)
+		}
+	}
+}
+
 func TestLeg_SkipsInterimAnswers(t *testing.T) {
 	address := raw(t, func(c net.Conn, br *bufio.Reader) {
 		for {

@@ -20,22 +20,31 @@ type pool struct {
 	open, unused atomic.Int64 // for onlookers
 }
 
-// pop returns an idle link on which nothing is under way, or nil.
+// pop returns an idle link on which nothing is under way, or nil. The model may have closed the connection, or have said something
+// that nobody asked for: such an answer would be taken for the next caller's.
 func (p *pool) pop() *link {
-	for n := len(p.idle); n > 0; n = len(p.idle) {
-		k := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		p.unused.Add(-1)
-		// The model may have closed the connection, or have said something that nobody asked for. Such an answer would
-		// be taken for the next caller's.
+	for i := len(p.idle) - 1; i >= 0; i-- {
+		if p.idle[i].silent() {
+			return p.take(i)
+		}
+	}
+	for len(p.idle) > 0 {
+		k := p.take(len(p.idle) - 1)
 		if k.conn.Quiet() {
-			k.state = linkBusy
 			return k
 		}
 		k.drop()
 	}
 	return nil
+}
+
+// take takes an idle link to be used.
+func (p *pool) take(i int) *link {
+	k := p.idle[i]
+	p.idle = slices.Delete(p.idle, i, i+1)
+	p.unused.Add(-1)
+	k.state = linkBusy
+	return k
 }
 
 // put keeps k for the next leg.
@@ -44,7 +53,7 @@ func (p *pool) put(k *link) {
 		k.drop()
 		return
 	}
-	k.state = linkIdle
+	k.state, k.rests = linkIdle, p.lane.loop.Turn()
 	p.idle = append(p.idle, k)
 	p.unused.Add(1)
 	k.conn.Expire(p.lane.loop.Now().Add(p.lane.router.opts.IdleTimeout))
@@ -93,8 +102,10 @@ type link struct {
 	pool  *pool
 	conn  *reactor.Conn
 	state linkState
-	left  bool // the model has closed its side: what it sent before may still be there to read
-	leg   *leg // under way; nil: none
+	left  bool   // the model has closed its side: what it sent before may still be there to read
+	leg   *leg   // under way; nil: none
+	rests uint64 // since that turn of the loop, if idle
+	full  bool   // the last read took all that it could: there may be more
 
 	waiting   bool   // it has had its turn: readLater will be called
 	readLater func() // readOn, kept for the loop
@@ -163,6 +174,12 @@ func (k *link) dialled(err error) {
 		return
 	}
 	k.leg.begin()
+}
+
+// silent reports whether it is known, without asking the kernel, that nothing has come on an idle link: all was read, in an earlier
+// turn, and this one has no event of it. What comes from now on nobody can know, in any case.
+func (k *link) silent() bool {
+	return !k.full && k.rests != k.pool.lane.loop.Turn() && !k.conn.Heard()
 }
 
 // drop closes the connection.

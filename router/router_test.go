@@ -58,6 +58,7 @@ func (c *counts) mirror(id gnomon.MirrorID) *buckets {
 
 type legs struct {
 	n    atomic.Int64
+	told atomic.Pointer[func()] // called on the loop when a leg is recorded; nil: nothing is
 	mu   sync.Mutex
 	last gnomon.Leg
 }
@@ -67,6 +68,9 @@ func (l *legs) Record(leg gnomon.Leg) {
 	l.mu.Lock()
 	l.last = leg
 	l.mu.Unlock()
+	if told := l.told.Load(); told != nil {
+		(*told)()
+	}
 }
 
 func (l *legs) latest() gnomon.Leg {
