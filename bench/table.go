@@ -13,8 +13,11 @@ import (
 
 func printHead(to io.Writer, o options, capacity float64) {
 	fmt.Fprintln(to, testbed.Machine())
-	fmt.Fprintf(to, "POST of JSON, answers of 33 B; %d rounds, in each of which every row is measured for %v; capacity of gnomon when all is copied: %.0f requests/s\n\n",
-		o.rounds, o.duration, capacity)
+	fmt.Fprintf(to, "POST of JSON, answers of 33 B; %d rounds, in each of which every row is measured for %v", o.rounds, o.duration)
+	if capacity > 0 { // it is found only for rows that need it
+		fmt.Fprintf(to, "; capacity of gnomon when all is copied: %.0f requests/s", capacity)
+	}
+	fmt.Fprint(to, "\n\n")
 }
 
 // column is one number of all rounds.
