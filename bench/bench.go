@@ -128,7 +128,7 @@ func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
 	}
 	at := slices.IndexFunc(rows, func(r *row) bool { return r.from(referenceCallers) == mirrored.at(lowRate) })
 	if at < 0 {
-		return 0, errors.New("its row is missing")
+		return 0, fmt.Errorf("it is that of the row %q, which -rows leaves out", fmt.Sprintf("%s, %s", mirrored, mirrored.at(lowRate).pace()))
 	}
 	plan := load.Plan{Address: rows[at].address, Callers: rows[at].callers, For: o.duration}
 	for range 2 * maxSpoilt {

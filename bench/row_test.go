@@ -131,3 +131,20 @@ func TestRun(t *testing.T) {
 		}
 	}
 }
+
+func TestMatching(t *testing.T) {
+	rows, err := matching(all(), "^(nginx, mirror|gnomon, experiment at 100 %), saturated")
+	if err != nil || len(rows) == 0 {
+		t.Fatal(rows, err)
+	}
+	for _, s := range rows {
+		if s.rate != saturated || s.sampling != 100 || s.captured {
+			t.Errorf("%s, %s was not asked for", s, s.pace())
+		}
+	}
+	for _, wrong := range []string{"no such row", "("} {
+		if rows, err := matching(all(), wrong); err == nil {
+			t.Errorf("%q is %d rows", wrong, len(rows))
+		}
+	}
+}

@@ -2,11 +2,26 @@ package meter
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"gnomon"
 )
+
+// meanwhile calls f again and again, on two goroutines, until the returned function has been called.
+func meanwhile(f func()) (end func()) {
+	var ending atomic.Bool
+	var calling sync.WaitGroup
+	for range 2 {
+		calling.Go(func() {
+			for !ending.Load() {
+				f()
+			}
+		})
+	}
+	return func() { ending.Store(true); calling.Wait() }
+}
 
 // At no instant have more copies ended than begun, however long the counting takes: many stripes make it long.
 func TestMirror_PendingIsNeverNegative(t *testing.T) {
@@ -14,21 +29,10 @@ func TestMirror_PendingIsNeverNegative(t *testing.T) {
 	m.stripes = 64
 	r := m.Mirror(copying)
 	mi := m.mirrors[mirrorID]
-	done := make(chan struct{})
-	var recording sync.WaitGroup
-	for range 2 {
-		recording.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-					r.Begin()
-					r.End(gnomon.BucketMirrored)
-				}
-			}
-		})
-	}
+	end := meanwhile(func() {
+		r.Begin()
+		r.End(gnomon.BucketMirrored)
+	})
 	for range 20_000 {
 		mi.look()
 		if c := mi.count(); c.pending() < 0 {
@@ -36,8 +40,7 @@ func TestMirror_PendingIsNeverNegative(t *testing.T) {
 			break
 		}
 	}
-	close(done)
-	recording.Wait()
+	end()
 	mi.look()
 	if c := mi.count(); c.pending() != 0 {
 		t.Errorf("pending %d at the end", c.pending())
@@ -51,34 +54,19 @@ func TestMirror_EndsHaveTheirLegs(t *testing.T) {
 	r := m.Mirror(copying)
 	p, s := m.Series(production), m.Series(shadow)
 	at := time.Now()
-	done := make(chan struct{})
-	var recording sync.WaitGroup
-	for range 2 {
-		recording.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-					r.Begin()
-					p.Record(answer(at, time.Millisecond, 200))
-					s.Record(answer(at, time.Millisecond, 200))
-					r.End(gnomon.BucketMirrored)
-				}
-			}
-		})
-	}
+	defer meanwhile(func() {
+		r.Begin()
+		p.Record(answer(at, time.Millisecond, 200))
+		s.Record(answer(at, time.Millisecond, 200))
+		r.End(gnomon.BucketMirrored)
+	})()
 	for range 2_000 {
 		c := report(t, m)
 		if ended := c.Accounting.Buckets[gnomon.BucketMirrored]; c.Errors.Shadow.Invocations < ended {
-			t.Errorf("%d copies have ended, and the shadow has %d legs", ended, c.Errors.Shadow.Invocations)
-			break
+			t.Fatalf("%d copies have ended, and the shadow has %d legs", ended, c.Errors.Shadow.Invocations)
 		}
 		if c.Errors.Production.Invocations > c.Accounting.Requests {
-			t.Errorf("%d requests, and production has %d legs", c.Accounting.Requests, c.Errors.Production.Invocations)
-			break
+			t.Fatalf("%d requests, and production has %d legs", c.Accounting.Requests, c.Errors.Production.Invocations)
 		}
 	}
-	close(done)
-	recording.Wait()
 }

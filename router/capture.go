@@ -122,7 +122,7 @@ func (k *keeper) extend(n int, length int64, l *lane) bool {
 	case len(k.full) == 0 && n <= keptBody:
 		return k.move(max(n, 2*cap(k.data)), l)
 	}
-	piece, ok := l.keep(pieceSize)
+	piece, ok := l.keep(pieceSize, 0)
 	if ok {
 		k.full, k.data = append(k.full, k.data), piece
 		k.held += int64(cap(piece))
@@ -139,7 +139,7 @@ func (k *keeper) join(l *lane) {
 
 // move moves all to one room for n bytes. It reports false if there is none.
 func (k *keeper) move(n int, l *lane) bool {
-	into, ok := l.keep(n)
+	into, ok := l.keep(n, k.held)
 	if !ok {
 		return false
 	}
@@ -147,6 +147,7 @@ func (k *keeper) move(n int, l *lane) bool {
 		into = append(into, piece...)
 	}
 	into = append(into, k.data...)
+	k.held = 0 // of the budget it is into's now
 	k.giveBack(l)
 	k.data, k.held = into, int64(cap(into))
 	return true

@@ -120,14 +120,18 @@ func (l *lane) newRoom(n int) []byte {
 	return l.loop.Take(n)
 }
 
-// keep is memory for an answer of n bytes, or more, of which the router keeps no more than it may. It reports false if there is none.
-func (l *lane) keep(n int) ([]byte, bool) {
+// keep is memory for an answer of n bytes, in place of what is held of it, of which the router keeps no more than it may. It reports
+// false if there is none.
+func (l *lane) keep(n int, held int64) ([]byte, bool) {
 	kept := l.router.kept
-	if int64(n) > kept.Limit()-kept.Used() {
+	if int64(n)-held > kept.Limit()-kept.Used() {
 		return nil, false // models say how long their answers are, and may say anything
 	}
 	room := l.newRoom(n)
-	if !kept.Take(int64(cap(room))) {
+	switch more := int64(cap(room)) - held; {
+	case more <= 0:
+		kept.Give(-more)
+	case !kept.Take(more):
 		l.giveRoom(room)
 		return nil, false
 	}

@@ -198,8 +198,8 @@ func longText(n int) string {
 	return string(b)
 }
 
-// TestPairs_LongAnswers has answers of many lengths, told beforehand and not, and streamed, compared to the last byte. Their memory is enough for
-// all of them only if it is given back.
+// TestPairs_LongAnswers has answers of many lengths, told beforehand and not, and streamed, compared to the last byte. Their memory
+// is enough for all of them only if it is given back.
 func TestPairs_LongAnswers(t *testing.T) {
 	j := &jury{}
 	s := newSystem(t, router.Options{Judge: j, KeptMemory: 4 << 20})
@@ -228,21 +228,25 @@ func TestPairs_LongAnswers(t *testing.T) {
 	}
 }
 
-// TestPairs_NoMemory has an answer that cannot be kept be told so, whether it is its pieces that find no memory or the whole that
-// they are put together to.
+// TestPairs_NoMemory has an answer that cannot be kept be told so, whether it is its pieces that find no memory or the whole, which
+// takes somewhat more than they did. The whole comes in place of the pieces: more than half of the memory can be one answer's.
 func TestPairs_NoMemory(t *testing.T) {
-	for name, memory := range map[string]int64{"pieces": 310 << 10, "whole": 400 << 10} {
-		j := &jury{}
-		s := newSystem(t, router.Options{Judge: j, KeptMemory: memory})
-		s.Publish(judged(mirrored(routes(model(t, as("main", 0))), 1, model(t, long)), gnomon.Judging{}))
-		for n, c := range []struct {
-			body string
-			want gnomon.Kept
-		}{{"200000 untold", gnomon.NoMemory}, {"200000 told", gnomon.KeptAll}, {"500000 told", gnomon.NoMemory}, {"100000 untold", gnomon.KeptAll}} {
-			s.invoke(t, c.body)
-			if got := j.wait(t, n+1)[n]; got.Shadow.Answer != c.want || got.Production.Answer != gnomon.KeptAll {
-				t.Errorf("%s, %s: production's answer is kept %d, the shadow's %d, want %d", name, c.body, got.Production.Answer, got.Shadow.Answer, c.want)
-			}
+	j := &jury{}
+	s := newSystem(t, router.Options{Judge: j, KeptMemory: 1000 << 10})
+	s.Publish(judged(mirrored(routes(model(t, as("main", 0))), 1, model(t, long)), gnomon.Judging{}))
+	for n, c := range []struct {
+		body string
+		want gnomon.Kept
+	}{
+		{"1040000 untold", gnomon.NoMemory}, // 9 pieces
+		{"983040 untold", gnomon.NoMemory},  // 960 KiB of pieces, 1 MiB whole
+		{"1040000 told", gnomon.NoMemory},
+		{"800000 untold", gnomon.KeptAll},
+		{"800000 told", gnomon.KeptAll},
+	} {
+		s.invoke(t, c.body)
+		if got := j.wait(t, n+1)[n]; got.Shadow.Answer != c.want || got.Production.Answer != gnomon.KeptAll {
+			t.Errorf("%s: production's answer is kept %d, the shadow's %d, want %d", c.body, got.Production.Answer, got.Shadow.Answer, c.want)
 		}
 	}
 }

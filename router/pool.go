@@ -177,7 +177,7 @@ func (k *link) dialled(err error) {
 }
 
 // silent reports whether it is known, without asking the kernel, that nothing has come on an idle link: all was read, in an earlier
-// turn, and this one has no event of it. What comes from now on nobody can know, in any case.
+// turn, and this one has no event of it. What has come since this turn looked for events is not known, nor is what is on its way.
 func (k *link) silent() bool {
 	return !k.full && k.rests != k.pool.lane.loop.Turn() && !k.conn.Heard()
 }
