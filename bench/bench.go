@@ -121,7 +121,9 @@ func run(ctx context.Context, o options, scenarios []scenario, out io.Writer) (e
 const slowdown = 0.8
 
 // capacity is how many requests per second Gnomon takes when every one is copied: about the highest rate of an open loop at
-// which all copies are made. It is found before the rounds begin, so that half of it is the same in all of them.
+// which all of them are answered in time and all copies are made. A closed loop only says where to begin: its callers wait
+// while the machine is behind, so requests come in batches, which are cheaper than requests that come one by one. Capacity
+// is found before the rounds begin, so that half of it is the same in all of them.
 func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
 	if !slices.ContainsFunc(rows, func(r *row) bool { return r.rate == half }) {
 		return 0, nil // nobody asks
@@ -130,11 +132,22 @@ func capacity(ctx context.Context, o options, rows []*row) (float64, error) {
 	if at < 0 {
 		return 0, fmt.Errorf("it is that of the row %q, which -rows leaves out", fmt.Sprintf("%s, %s", mirrored, mirrored.at(lowRate).pace()))
 	}
-	plan := load.Plan{Address: rows[at].address, Callers: rows[at].callers, For: o.duration}
+	return capacityBy(func(p load.Plan) (measurement, error) {
+		p.For = o.duration
+		return rows[at].try(ctx, p)
+	})
+}
+
+// capacityBy looks for the capacity by trying plans.
+func capacityBy(try func(load.Plan) (measurement, error)) (float64, error) {
+	var plan load.Plan
 	for range 2 * maxSpoilt {
-		m, err := rows[at].try(ctx, plan)
-		if err != nil || m.copied >= whole {
-			return m.rate, err
+		m, err := try(plan)
+		if err != nil {
+			return 0, err
+		}
+		if plan.Rate > 0 && m.copied >= whole && m.rate >= whole*plan.Rate {
+			return plan.Rate, nil
 		}
 		plan.Rate = slowdown * m.rate
 	}

@@ -83,7 +83,7 @@ func (r *row) spoil(m measurement) {
 
 // plan is how the row's requests come. Capacity is in requests per second.
 func (r *row) plan(d time.Duration, capacity float64) load.Plan {
-	p := load.Plan{Address: r.address, Callers: r.callers, Rate: float64(r.rate), For: d}
+	p := load.Plan{Rate: float64(r.rate), For: d}
 	switch {
 	case r.rate == half:
 		p.Rate = capacity / 2
@@ -105,19 +105,21 @@ func (r *row) try(ctx context.Context, plan load.Plan) (measurement, error) {
 		return measurement{}, err
 	}
 	plan.Requests = []load.Request{{Wire: request}}
+	callers := load.NewCallers(r.address, r.callers)
+	defer callers.Close()
 	warm := plan
 	warm.For = warmUp
 	if plan.Rate > 0 {
 		warm.For = max(warmUp, time.Duration(2/plan.Rate*float64(time.Second)))
 	}
-	if _, err := send(ctx, warm); err != nil {
+	if _, err := send(ctx, callers, warm); err != nil {
 		return measurement{}, err
 	}
 	begin, err := r.read()
 	if err != nil {
 		return measurement{}, err
 	}
-	result, err := send(ctx, plan)
+	result, err := send(ctx, callers, plan)
 	if err != nil {
 		return measurement{}, err
 	}
@@ -128,8 +130,8 @@ func (r *row) try(ctx context.Context, plan load.Plan) (measurement, error) {
 	return r.evaluate(result, begin, end)
 }
 
-func send(ctx context.Context, plan load.Plan) (load.Result, error) {
-	result, err := plan.Send(ctx)
+func send(ctx context.Context, callers *load.Callers, plan load.Plan) (load.Result, error) {
+	result, err := callers.Send(ctx, plan)
 	if err == nil {
 		err = result.Err()
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gnomon/bench/internal/load"
 	"gnomon/bench/internal/testbed"
 	"gnomon/bench/internal/wire"
 )
@@ -99,6 +100,27 @@ func TestRow_Plan(t *testing.T) {
 	slow := &row{scenario: plain.of(huge).at(hugeRate)}
 	if got := slow.plan(time.Second, 0); got.Count() != minRequests {
 		t.Errorf("%d requests, want %d", got.Count(), minRequests)
+	}
+}
+
+// TestCapacity_IsOfAnOpenLoop has all copies made in a closed loop, where callers wait for a machine that is behind, but not in the
+// first open one.
+func TestCapacity_IsOfAnOpenLoop(t *testing.T) {
+	r := rowOf(t, mirrored.at(lowRate), nil)
+	tries := 0
+	var rates []float64
+	try := func(plan load.Plan) (measurement, error) {
+		plan.For = 200 * time.Millisecond
+		m, err := r.try(t.Context(), plan)
+		rates = append(rates, plan.Rate)
+		if tries++; tries == 2 {
+			m.copied = 0.9
+		}
+		return m, err
+	}
+	got, err := capacityBy(try)
+	if err != nil || len(rates) < 3 || rates[0] != 0 || got != rates[len(rates)-1] || got > slowdown*rates[1] {
+		t.Errorf("the capacity is %v (%v), of open loops at %v", got, err, rates)
 	}
 }
 

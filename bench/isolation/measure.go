@@ -56,7 +56,7 @@ func newSubject(ctx context.Context, bed *testbed.Bed, o options, c cell) (*subj
 	questions, err := testbed.Questions(c.size.kinds, c.size.bytes, func(body []byte) ([]byte, error) {
 		return server.Invocation(endpoint, body)
 	})
-	s.plan = load.Plan{Address: server.Address, Requests: questions, Callers: callers, Rate: o.rateOf(c.size), For: o.round(c.size)}
+	s.plan = load.Plan{Requests: questions, Rate: o.rateOf(c.size), For: o.round(c.size)}
 	return s, err
 }
 
@@ -174,15 +174,17 @@ func (s *subject) round(ctx context.Context) ([]quantile.Sample, error) {
 	if err := s.server.Begin(ctx, x); err != nil {
 		return nil, fmt.Errorf("%s: %w", s, err)
 	}
+	asking := load.NewCallers(s.server.Address, callers)
+	defer asking.Close()
 	warm := s.plan
 	warm.For = max(warmUp, time.Duration(1.5/s.plan.Rate*float64(time.Second)))
-	before, err := warm.Send(ctx)
+	before, err := asking.Send(ctx, warm)
 	if err != nil {
 		return nil, err
 	}
 	begin := s.busyTime()
 	stop := s.server.Watch(ctx)
-	during, err := s.plan.Send(ctx)
+	during, err := asking.Send(ctx, s.plan)
 	vitals, watchErr := stop()
 	if err != nil {
 		return nil, err

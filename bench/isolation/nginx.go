@@ -89,10 +89,12 @@ func throughNginx(ctx context.Context, bed *testbed.Bed, program, model string, 
 	if err != nil {
 		return r, err
 	}
-	plan := load.Plan{Address: n.Addresses[0], Requests: questions, Callers: callers, Rate: o.rateOf(c.size), For: warmUp}
-	if _, err := plan.Send(ctx); err != nil {
+	plan := load.Plan{Requests: questions, Rate: o.rateOf(c.size), For: warmUp}
+	asking := load.NewCallers(n.Addresses[0], callers)
+	defer asking.Close()
+	if _, err := asking.Send(ctx, plan); err != nil {
 		return r, err
 	}
 	plan.For = o.round(c.size)
-	return plan.Send(ctx)
+	return asking.Send(ctx, plan)
 }

@@ -105,14 +105,16 @@ func soak(ctx context.Context, bed *testbed.Bed, o options, out io.Writer) (repo
 	if err != nil {
 		return report{}, err
 	}
-	plan := load.Plan{Address: server.Address, Requests: questions, Callers: callers, Rate: o.rate, For: o.duration}
+	plan := load.Plan{Requests: questions, Rate: o.rate, For: o.duration}
+	asking := load.NewCallers(server.Address, callers)
+	defer asking.Close()
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sent := make(chan error, 1)
 	var r report
 	go func() {
 		var err error
-		r.load, err = plan.Send(sending)
+		r.load, err = asking.Send(sending, plan)
 		sent <- err
 	}()
 	phases, err := turns(ctx, server, o, out)

@@ -13,10 +13,8 @@ import (
 	"gnomon/bench/internal/wire"
 )
 
-// call is one caller. It takes turns until there are none.
-func (p Plan) call(ctx context.Context, begin time.Time, next func() (turn, bool)) []Sample {
-	c := &caller{address: p.Address}
-	defer c.close()
+// call takes turns until there are none.
+func (c *caller) call(ctx context.Context, p Plan, begin time.Time, next func() (turn, bool)) []Sample {
 	var samples []Sample
 	for t, ok := next(); ok && ctx.Err() == nil; t, ok = next() {
 		r := p.Requests[t.at%len(p.Requests)]

@@ -1,6 +1,6 @@
 // Package load sends requests and takes the time of the answers.
 //
-// Start at [Plan.Send]. An open loop sends at a rate, each request when it is due, whatever became of those before it, and
+// Start at [Callers.Send]. An open loop sends at a rate, each request when it is due, whatever became of those before it, and
 // times it from then on: when all connections are taken, waiting for one is part of the latency, as it is for users. A
 // closed loop sends as soon as the last answer is there, and finds how much there can be.
 //
@@ -24,9 +24,7 @@ type Request struct {
 
 // A Plan is what to send, and how.
 type Plan struct {
-	Address  string
 	Requests []Request     // in turn
-	Callers  int           // connections, each with one request at a time
 	Rate     float64       // requests per second; 0: a closed loop
 	For      time.Duration // how long requests are sent
 	Burst    int           // a closed loop rests behind so many requests; 0: never
@@ -95,11 +93,31 @@ func (r Result) Err() error {
 
 const defaultLimit = 10 * time.Second
 
+// Callers keep their connections from one plan to the next, as callers in production do. A plan that warms up what is measured
+// goes over the same ones: connecting is slow, and not what an answer takes.
+type Callers struct{ all []*caller }
+
+// NewCallers returns n callers, each with one connection and one request at a time. They connect when they have something to send.
+func NewCallers(address string, n int) *Callers {
+	c := &Callers{}
+	for range n {
+		c.all = append(c.all, &caller{address: address})
+	}
+	return c
+}
+
+// Close closes the connections.
+func (c *Callers) Close() {
+	for _, one := range c.all {
+		one.close()
+	}
+}
+
 // Send returns when all is answered or has failed. A request that fails is a sample; what keeps Send from sending at all,
 // and the end of ctx, are errors.
-func (p Plan) Send(ctx context.Context) (Result, error) {
-	if len(p.Requests) == 0 || p.Callers < 1 || p.For <= 0 {
-		return Result{}, fmt.Errorf("nothing to send: %d requests, %d callers, for %v", len(p.Requests), p.Callers, p.For)
+func (c *Callers) Send(ctx context.Context, p Plan) (Result, error) {
+	if len(p.Requests) == 0 || len(c.all) == 0 || p.For <= 0 {
+		return Result{}, fmt.Errorf("nothing to send: %d requests, %d callers, for %v", len(p.Requests), len(c.all), p.For)
 	}
 	p.Limit = cmp.Or(p.Limit, defaultLimit)
 	begin := time.Now()
@@ -107,10 +125,10 @@ func (p Plan) Send(ctx context.Context) (Result, error) {
 	if p.Rate > 0 {
 		next = p.open(ctx, begin)
 	}
-	samples := make([][]Sample, p.Callers)
+	samples := make([][]Sample, len(c.all))
 	var calling sync.WaitGroup
-	for i := range p.Callers {
-		calling.Go(func() { samples[i] = p.call(ctx, begin, next) })
+	for i, one := range c.all {
+		calling.Go(func() { samples[i] = one.call(ctx, p, begin, next) })
 	}
 	calling.Wait()
 	r := Result{Samples: slices.Concat(samples...), Took: time.Since(begin)}

@@ -14,6 +14,11 @@ import (
 
 // answering returns the address of a server that answers a request after reading it, by what f says.
 func answering(t *testing.T, f func(first string) string) string {
+	return answeringEach(t, func(_ net.Conn, first string) string { return f(first) })
+}
+
+// answeringEach is answering by what f says about a connection's requests.
+func answeringEach(t *testing.T, f func(c net.Conn, first string) string) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +38,7 @@ func answering(t *testing.T, f func(first string) string) string {
 					if err != nil {
 						return
 					}
-					answer := f(string(m.First))
+					answer := f(c, string(m.First))
 					if answer == "" {
 						return
 					}
@@ -46,6 +51,13 @@ func answering(t *testing.T, f func(first string) string) string {
 	return ln.Addr().String()
 }
 
+// send sends a plan by n callers.
+func send(t *testing.T, address string, n int, p Plan) (Result, error) {
+	callers := NewCallers(address, n)
+	defer callers.Close()
+	return callers.Send(t.Context(), p)
+}
+
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 func get(path, want string) Request {
@@ -55,8 +67,8 @@ func get(path, want string) Request {
 func TestSend_OpenLoopSendsExactlySoMany(t *testing.T) {
 	address := answering(t, func(string) string { return ok })
 	for _, n := range []int{1, 7, 20} {
-		p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 3, Rate: 1000, For: time.Duration(n) * time.Millisecond}
-		r, err := p.Send(t.Context())
+		p := Plan{Requests: []Request{get("/", "hi")}, Rate: 1000, For: time.Duration(n) * time.Millisecond}
+		r, err := send(t, address, 3, p)
 		if err != nil || r.Err() != nil || len(r.Samples) != n || len(r.Latencies()) != n {
 			t.Fatalf("%d of %d requests, %v, %v", len(r.Samples), n, err, r.Err())
 		}
@@ -75,8 +87,8 @@ func TestSend_OpenLoopSendsExactlySoMany(t *testing.T) {
 func TestSend_CountsFromWhenARequestWasDue(t *testing.T) {
 	const takes = 20 * time.Millisecond
 	address := answering(t, func(string) string { <-time.After(takes); return ok })
-	p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 1, Rate: 1000, For: 5 * time.Millisecond}
-	r, err := p.Send(t.Context())
+	p := Plan{Requests: []Request{get("/", "hi")}, Rate: 1000, For: 5 * time.Millisecond}
+	r, err := send(t, address, 1, p)
 	if err != nil || r.Err() != nil {
 		t.Fatal(err, r.Err())
 	}
@@ -87,8 +99,8 @@ func TestSend_CountsFromWhenARequestWasDue(t *testing.T) {
 
 func TestSend_ClosedLoop(t *testing.T) {
 	address := answering(t, func(string) string { return ok })
-	p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 2, For: 20 * time.Millisecond}
-	r, err := p.Send(t.Context())
+	p := Plan{Requests: []Request{get("/", "hi")}, For: 20 * time.Millisecond}
+	r, err := send(t, address, 2, p)
 	if err != nil || r.Err() != nil || len(r.Samples) < 2 || r.Took < p.For || r.Rate() <= 0 {
 		t.Errorf("%d requests in %v, %v, %v", len(r.Samples), r.Took, err, r.Err())
 	}
@@ -96,8 +108,8 @@ func TestSend_ClosedLoop(t *testing.T) {
 
 func TestSend_RestsBetweenBursts(t *testing.T) {
 	address := answering(t, func(string) string { return ok })
-	p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 2, For: 50 * time.Millisecond, Burst: 3, Rest: 10 * time.Millisecond}
-	r, err := p.Send(t.Context())
+	p := Plan{Requests: []Request{get("/", "hi")}, For: 50 * time.Millisecond, Burst: 3, Rest: 10 * time.Millisecond}
+	r, err := send(t, address, 2, p)
 	if err != nil || r.Err() != nil || len(r.Samples) < 3 || len(r.Samples) > 18 {
 		t.Fatalf("%d requests, %v, %v", len(r.Samples), err, r.Err())
 	}
@@ -123,10 +135,10 @@ func TestSend_CountsFailures(t *testing.T) {
 		return ok
 	})
 	p := Plan{
-		Address: address, Callers: 1, Rate: 1000, For: 10 * time.Millisecond,
+		Rate: 1000, For: 10 * time.Millisecond,
 		Requests: []Request{get("/", "hi"), get("/wrong", "hi"), get("/error", "hi"), get("/end", "hi"), get("/garbage", "hi")},
 	}
-	r, err := p.Send(t.Context())
+	r, err := send(t, address, 1, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,15 +157,40 @@ func TestSend_GivesUpWhenTheLimitIsOver(t *testing.T) {
 	never := make(chan struct{})
 	address := answering(t, func(string) string { <-never; return "" })
 	t.Cleanup(func() { close(never) }) // before the server's end, which waits for it
-	p := Plan{Address: address, Requests: []Request{get("/", "hi")}, Callers: 1, Rate: 1000, For: 5 * time.Millisecond, Limit: 30 * time.Millisecond}
-	r, err := p.Send(t.Context())
+	p := Plan{Requests: []Request{get("/", "hi")}, Rate: 1000, For: 5 * time.Millisecond, Limit: 30 * time.Millisecond}
+	r, err := send(t, address, 1, p)
 	if failed, _ := r.Failed(); err != nil || failed != 5 {
 		t.Errorf("%d failed, %v", failed, err)
 	}
 }
 
 func TestSend_RefusesNothing(t *testing.T) {
-	if _, err := (Plan{Callers: 1, For: time.Second}).Send(t.Context()); err == nil {
-		t.Error("there is no error")
+	one := Plan{Requests: []Request{get("/", "hi")}, For: time.Second}
+	for name, c := range map[string]struct {
+		callers int
+		plan    Plan
+	}{"requests": {1, Plan{For: time.Second}}, "callers": {0, one}, "time": {1, Plan{Requests: one.Requests}}} {
+		if _, err := NewCallers("127.0.0.1:1", c.callers).Send(t.Context(), c.plan); err == nil {
+			t.Errorf("without %s there is no error", name)
+		}
+	}
+}
+
+func TestCallers_KeepTheirConnections(t *testing.T) {
+	const n = 2
+	var connections sync.Map
+	address := answeringEach(t, func(c net.Conn, _ string) string { connections.Store(c, true); return ok })
+	callers := NewCallers(address, n)
+	defer callers.Close()
+	for range 3 {
+		r, err := callers.Send(t.Context(), Plan{Requests: []Request{get("/", "hi")}, Rate: 1000, For: 20 * time.Millisecond})
+		if err != nil || r.Err() != nil {
+			t.Fatal(err, r.Err())
+		}
+	}
+	count := 0
+	connections.Range(func(any, any) bool { count++; return true })
+	if count == 0 || count > n {
+		t.Errorf("%d callers made %d connections", n, count)
 	}
 }
