@@ -40,12 +40,23 @@ type Conn struct {
 	generation int32
 	handler    Handler
 	timer      timer
+	given      bool   // by Group.Next
 	heard      uint64 // the last turn with an event of it
 }
 
 // Adopt makes a connected, non-blocking socket a connection of the loop, which [Group.Next] has chosen for it. The loop
 // closes it from now on.
 func (l *Loop) Adopt(fd int, h Handler) (*Conn, error) {
+	c, err := l.add(fd, h)
+	if err != nil {
+		l.given.Add(-1)
+		return nil, err
+	}
+	c.given = true
+	return c, nil
+}
+
+func (l *Loop) add(fd int, h Handler) (*Conn, error) {
 	c := &Conn{loop: l, fd: fd, handler: h}
 	c.timer.conn = c
 	for len(l.conns) <= fd {
@@ -55,7 +66,6 @@ func (l *Loop) Adopt(fd int, h Handler) (*Conn, error) {
 	c.generation = l.generation
 	if err := l.watch(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP, c.generation); err != nil {
 		unix.Close(fd)
-		l.open.Add(-1)
 		return nil, os.NewSyscallError("epoll_ctl", err)
 	}
 	l.conns[fd] = c
@@ -75,8 +85,7 @@ func (l *Loop) Dial(to netip.AddrPort, h Handler) (*Conn, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("connect", err)
 	}
-	l.open.Add(1)
-	return l.Adopt(fd, h)
+	return l.add(fd, h)
 }
 
 func sockaddr(to netip.AddrPort) (int, unix.Sockaddr) {
@@ -190,7 +199,9 @@ func (c *Conn) detach() int {
 	}
 	c.loop.drop(&c.timer)
 	c.loop.conns[fd] = nil
-	c.loop.open.Add(-1)
+	if c.given {
+		c.loop.given.Add(-1)
+	}
 	c.fd = -1
 	return fd
 }

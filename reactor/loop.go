@@ -25,9 +25,9 @@ type Loop struct {
 	wake  int // an eventfd; written to when something is posted to a loop that may be waiting
 
 	panicked   func(v any, stack []byte)
-	open       atomic.Int64
-	conns      []*Conn // by file descriptor
-	generation int32   // of the connection made last
+	given      atomic.Int64 // connections that Group.Next gave it
+	conns      []*Conn      // by file descriptor
+	generation int32        // of the connection made last
 	events     [128]unix.EpollEvent
 	scratch    []byte
 	head       unix.Msghdr

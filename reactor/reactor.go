@@ -52,15 +52,16 @@ func (g *Group) Len() int { return len(g.loops) }
 // Loops returns all loops; the one with [Loop.Index] i is at i.
 func (g *Group) Loops() []*Loop { return g.loops }
 
-// Next is the loop with the fewest connections. It has one more from now on, which it must adopt.
+// Next is the loop with the fewest connections that Next gave it: those it has dialled come of these, and idle ones say nothing of
+// what it has to do. It has one more from now on, which it must adopt.
 func (g *Group) Next() *Loop {
 	best := g.loops[0]
 	for _, l := range g.loops[1:] {
-		if l.open.Load() < best.open.Load() {
+		if l.given.Load() < best.given.Load() {
 			best = l
 		}
 	}
-	best.open.Add(1) // not only when it is adopted: a loop that is busy just now would get all that come
+	best.given.Add(1) // not only when it is adopted: a loop that is busy just now would get all that come
 	return best
 }
 

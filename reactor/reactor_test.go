@@ -119,6 +119,42 @@ func TestNext_CountsWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
+// What a loop has dialled is no reason to give callers to others: it came of those that it has, and may lie idle.
+func TestNext_DoesNotCountWhatWasDialled(t *testing.T) {
+	g := run(t, 2)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	l := g.Loops()[0]
+	dialled := make(chan error)
+	l.Post(func() {
+		var conns []*reactor.Conn
+		for range 4 {
+			e := &echo{}
+			var err error
+			if e.conn, err = l.Dial(netip.MustParseAddrPort(ln.Addr().String()), e); err != nil {
+				dialled <- err
+				return
+			}
+			conns = append(conns, e.conn)
+		}
+		conns[0].Close()
+		dialled <- nil
+	})
+	if err := <-dialled; err != nil {
+		t.Fatal(err)
+	}
+	var n [2]int
+	for range 10 {
+		n[g.Next().Index()]++
+	}
+	if n != [2]int{5, 5} {
+		t.Errorf("the loops get %v", n)
+	}
+}
+
 func TestLoop_MovesBytesBothWays(t *testing.T) {
 	address := serve(t, run(t, 2), echoes(t))
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // more than any socket buffer
