@@ -275,6 +275,9 @@ func readComparison(t *testing.T, body []byte) comparison {
 	return found
 }
 
+// saved is how long it takes until numbers outlive the server, whatever ends it: they are saved every five seconds.
+const saved = 6 * time.Second
+
 // settled waits until no copy is under way any more, and returns the numbers then.
 func (c client) settled(name string) comparison {
 	c.t.Helper()

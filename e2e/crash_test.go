@@ -79,13 +79,16 @@ func TestSchedule_DownAtStart(t *testing.T) {
 
 func TestSchedule_DownAtEnd(t *testing.T) {
 	t.Parallel()
-	c, _, end := scheduled(t, 0, 6*time.Second)
+	c, _, end := scheduled(t, 0, 12*time.Second)
 	c.until("x", types.InferenceExperimentStatusRunning)
 	for range 10 {
 		c.process("e")
 	}
 	before := c.settled("x").Accounting
-	c.s.awaitTime(end.Add(-time.Second / 2)) // a crash may lose the last second of the numbers
+	c.s.awaitTime(time.Now().Add(saved)) // a crash may lose what is not
+	if left := time.Until(end); left <= 0 {
+		t.Fatalf("the experiment ended %s before the kill", -left)
+	}
 	c.s.kill()
 	c.s.awaitTime(end)
 	c.s.start()

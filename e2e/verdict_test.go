@@ -238,7 +238,7 @@ func TestVerdict_SurvivesAKill(t *testing.T) {
 			return nil
 		})
 		before = c.judged("x").Evidence.Pairs
-		c.s.awaitTime(time.Now().Add(2 * time.Second)) // it is saved once a second
+		c.s.awaitTime(time.Now().Add(saved))
 		c.s.kill()
 		c.s.start()
 		c.inService("e")

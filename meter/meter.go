@@ -2,7 +2,7 @@
 // and what became of every copy for a shadow.
 //
 // Start at [Meter]. Routers ask it for recorders ([Meter.Series], [Meter.Mirror]) and call them for every request;
-// [Meter.Run] gathers what they counted and saves it every second; [Meter.Report] sets production beside its shadow,
+// [Meter.Run] gathers what they counted and saves it every five seconds; [Meter.Report] sets production beside its shadow,
 // [Meter.Minutes] is what metrics are made of, [Collector] what Prometheus reads. A number's way is: stripe (series.go),
 // sheet in memory (flush.go), row in the [Store]. Every step only adds or replaces, so each may be repeated.
 //
@@ -24,7 +24,7 @@ import (
 
 // Options are the settings of a Meter. The zero value of each means its default.
 type Options struct {
-	FlushEvery  time.Duration // what a crash may lose; default 1 s
+	FlushEvery  time.Duration // what a crash may lose; default 5 s
 	LongestLeg  time.Duration // no leg takes longer; a minute is kept in memory for so long after it ended; default 10 min
 	KeepMinutes time.Duration // age at which minutes are added up to hours; default 63 days
 	KeepHours   time.Duration // age at which hours are deleted; default 455 days
@@ -52,7 +52,9 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	const day = 24 * time.Hour
-	def(&o.FlushEvery, time.Second)
+	// To save takes some milliseconds, since nothing of it is in the processors' caches when it begins: where they are few, as many
+	// requests wait for it. Once a second that would be the slowest hundredth of them.
+	def(&o.FlushEvery, 5*time.Second)
 	def(&o.LongestLeg, 10*time.Minute)
 	def(&o.KeepMinutes, 63*day)
 	def(&o.KeepHours, 455*day)
@@ -171,7 +173,7 @@ func (m *Meter) newWriter() string {
 	return fmt.Sprintf("%s-%d", m.writer, m.seq)
 }
 
-// Run saves every second until ctx ends, and then once more, and thins out what is old. It never gives up on a store
+// Run saves every [Options.FlushEvery] until ctx ends, and then once more, and thins out what is old. It never gives up on a store
 // that fails: the numbers stay in memory, about 10 KB per series and minute, and are saved when it works again. The
 // error is that of the last save: what could not be saved then is lost.
 func (m *Meter) Run(ctx context.Context) error {
@@ -194,7 +196,7 @@ const (
 	sweepEvery = 24 * time.Hour
 )
 
-// turn is what Run does every second.
+// turn is what Run does every [Options.FlushEvery].
 func (m *Meter) turn(ctx context.Context) {
 	err := m.flush(ctx)
 	if err == nil && !time.Now().Before(m.sweepDue) {

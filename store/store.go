@@ -1,7 +1,7 @@
 // Package store keeps Gnomon's state in SQL.
 //
 // [DB] holds the control state: what was asked for and how far it has got. [Traffic] holds the numbers of what
-// happened, in a file of its own, since losing the last second of them is acceptable and losing a request to stop an
+// happened, in a file of its own, since losing the last seconds of them is acceptable and losing a request to stop an
 // experiment is not. The SQL is one text that SQLite and PostgreSQL both understand.
 //
 // The package knows resources as documents with a name, a status and times. What they mean is decided elsewhere.

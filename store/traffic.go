@@ -18,7 +18,7 @@ import (
 var trafficMigrations embed.FS
 
 // A Traffic keeps what variants did minute by minute, and the accounting of mirrors. It has a file of its own, since
-// it is written every second and may lose the last of them with the power, though not with the process.
+// it is written every few seconds and may lose the last write with the power, though not with the process.
 type Traffic struct {
 	db *sql.DB
 }

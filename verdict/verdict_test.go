@@ -25,7 +25,7 @@ type books map[gnomon.MirrorID][]byte
 
 func (b books) Evidence(_ context.Context, id gnomon.MirrorID) ([]byte, error) { return b[id], nil }
 
-// flush does what the meter does every second.
+// flush does what the meter does every few seconds.
 func (b books) flush(t *testing.T, v *Verdicts) {
 	t.Helper()
 	if err := v.Load(t.Context()); err != nil {
