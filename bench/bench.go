@@ -8,7 +8,7 @@
 //
 // Usage:
 //
-//	go run ./bench [-quick] [-rounds 5] [-for 2s] [-strict=false] [-nginx PATH] [-gnomon PATH]
+//	go run ./bench [-quick] [-rounds 5] [-for 2s] [-strict=false] [-apart] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (
@@ -34,6 +34,7 @@ type options struct {
 	rounds   int
 	duration time.Duration
 	strict   bool
+	apart    bool
 	nginx    string
 	gnomon   string
 }
@@ -45,6 +46,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; each measures every row once")
 	flag.DurationVar(&o.duration, "for", 2*time.Second, "how long each measurement takes")
 	flag.BoolVar(&o.strict, "strict", true, "fail if a ceiling is missed or cannot be judged")
+	flag.BoolVar(&o.apart, "apart", false, "the servers have one half of the processors, the models and who asks the other")
 	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; its rows are left out if it is nowhere")
 	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")
 	flag.Parse()
@@ -98,6 +100,11 @@ func run(ctx context.Context, o options, scenarios []scenario, out io.Writer) (e
 	rows, err := s.rows(ctx, scenarios)
 	if err != nil {
 		return err
+	}
+	if o.apart {
+		if err := bed.Apart(s.servers()...); err != nil {
+			return fmt.Errorf("keep servers apart from what they ask: %w", err)
+		}
 	}
 	capacity, err := capacity(ctx, o, rows)
 	if err != nil {

@@ -69,6 +69,15 @@ func (s *stage) startNginx(ctx context.Context, program string) error {
 	return err
 }
 
+// servers are what is measured.
+func (s *stage) servers() []*testbed.Process {
+	all := []*testbed.Process{s.open.Process, s.signed.Process, s.patient.Process}
+	if s.nginx != nil {
+		all = append(all, s.nginx.Process)
+	}
+	return all
+}
+
 // rows are those of the scenarios whose target there is.
 func (s *stage) rows(ctx context.Context, scenarios []scenario) ([]*row, error) {
 	var rows []*row

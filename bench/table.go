@@ -17,6 +17,9 @@ func printHead(to io.Writer, o options, capacity float64) {
 	if capacity > 0 { // it is found only for rows that need it
 		fmt.Fprintf(to, "; capacity of gnomon when all is copied: %.0f requests/s", capacity)
 	}
+	if o.apart {
+		fmt.Fprint(to, "\nThe servers have one half of the processors; the models, and who asks, have the other.")
+	}
 	fmt.Fprint(to, "\n\n")
 }
 

@@ -1,0 +1,94 @@
+package testbed
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Apart has the servers, with their workers, run on the first half of the processors, and everything else on the others: their
+// models, what else the bed has started, and this program, which asks. Kernels of virtual machines may pack threads that wake each
+// other onto one processor while another is idle; what is measured then is how they wait for each other. What is started later is
+// where its parent is. With one processor only it is an error.
+func (b *Bed) Apart(servers ...*Process) error {
+	first, second, err := halves()
+	if err != nil {
+		return err
+	}
+	var asked []int
+	for _, s := range servers {
+		asked = append(asked, s.cmd.Process.Pid)
+		if s.workers {
+			workers, err := childrenOf(s.cmd.Process.Pid)
+			if err != nil {
+				return err
+			}
+			asked = append(asked, workers...)
+		}
+	}
+	others := []int{os.Getpid()}
+	for i := 0; i < len(others); i++ { // all descendants: the bed started nothing that is not one
+		children, err := childrenOf(others[i])
+		if err != nil {
+			return err
+		}
+		others = append(others, children...)
+	}
+	for range 2 { // a thread may have been made in the first, by one that had not been moved yet
+		for _, pid := range others {
+			set := &second
+			if slices.Contains(asked, pid) {
+				set = &first
+			}
+			if err := bind(pid, set); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// halves divides the processors that this process may use.
+func halves() (first, second unix.CPUSet, err error) {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return first, second, os.NewSyscallError("sched_getaffinity", err)
+	}
+	if all.Count() < 2 {
+		return first, second, errors.New("there is one processor only, and two are needed")
+	}
+	for cpu, left := 0, all.Count()/2; first.Count()+second.Count() < all.Count(); cpu++ {
+		switch {
+		case !all.IsSet(cpu):
+		case left > 0:
+			first.Set(cpu)
+			left--
+		default:
+			second.Set(cpu)
+		}
+	}
+	return first, second, nil
+}
+
+// bind has all threads of a process run on some processors only. One that has ended is left out.
+func bind(pid int, to *unix.CPUSet) error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+	if err != nil {
+		return err
+	}
+	for _, path := range threads {
+		tid, err := strconv.Atoi(filepath.Base(path))
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, to); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("bind thread %d to processors: %w", tid, err)
+		}
+	}
+	return nil
+}
