@@ -8,7 +8,7 @@
 //
 // Usage:
 //
-//	go run ./bench [-quick] [-rounds 5] [-for 2s] [-strict=false] [-apart] [-nginx PATH] [-gnomon PATH]
+//	go run ./bench [-quick] [-rows REGEXP] [-rounds 5] [-for 2s] [-strict=false] [-apart] [-nginx PATH] [-gnomon PATH]
 package main
 
 import (

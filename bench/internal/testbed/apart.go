@@ -22,25 +22,15 @@ func (b *Bed) Apart(servers ...*Process) error {
 	}
 	var asked []int
 	for _, s := range servers {
-		asked = append(asked, s.cmd.Process.Pid)
-		if s.workers {
-			workers, err := childrenOf(s.cmd.Process.Pid)
-			if err != nil {
-				return err
-			}
-			asked = append(asked, workers...)
-		}
-	}
-	others := []int{os.Getpid()}
-	for i := 0; i < len(others); i++ { // all descendants: the bed started nothing that is not one
-		children, err := childrenOf(others[i])
+		own, err := s.own()
 		if err != nil {
 			return err
 		}
-		others = append(others, children...)
+		asked = append(asked, own...)
 	}
-	for range 2 { // a thread may have been made in the first, by one that had not been moved yet
-		for _, pid := range others {
+	all := append(descendantsOf(os.Getpid()), os.Getpid()) // the bed started nothing that is no descendant
+	for range 2 {                                          // a thread may have been made in the first, by one that had not been moved yet
+		for _, pid := range all {
 			set := &second
 			if slices.Contains(asked, pid) {
 				set = &first

@@ -55,13 +55,9 @@ func (g *group) stop() {
 // the utime and stime of /proc/PID/stat, but in nanoseconds instead of ticks of 10 ms, too coarse for a second of
 // measuring. Children, such as a host's models, are none of its business unless they are its workers.
 func (p *Process) CPU() (time.Duration, error) {
-	pids := []int{p.cmd.Process.Pid}
-	if p.workers {
-		children, err := childrenOf(pids[0])
-		if err != nil {
-			return 0, err
-		}
-		pids = append(pids, children...)
+	pids, err := p.own()
+	if err != nil {
+		return 0, err
 	}
 	var sum time.Duration
 	for _, pid := range pids {
@@ -74,23 +70,37 @@ func (p *Process) CPU() (time.Duration, error) {
 	return sum, nil
 }
 
+// own is the process, and its workers.
+func (p *Process) own() ([]int, error) {
+	pids := []int{p.cmd.Process.Pid}
+	if !p.workers {
+		return pids, nil
+	}
+	children, err := childrenOf(pids[0])
+	return append(pids, children...), err
+}
+
 // Below is the processor time that all descendants have used that live now. One that ends while it is asked for is left
 // out.
 func (p *Process) Below() time.Duration {
 	var sum time.Duration
-	for pids := []int{p.cmd.Process.Pid}; len(pids) > 0; pids = pids[1:] {
-		children, err := childrenOf(pids[0])
-		if err != nil {
-			continue
+	for _, pid := range descendantsOf(p.cmd.Process.Pid) {
+		if used, err := processorTime(pid); err == nil {
+			sum += used
 		}
-		for _, pid := range children {
-			if used, err := processorTime(pid); err == nil {
-				sum += used
-			}
-		}
-		pids = append(pids, children...)
 	}
 	return sum
+}
+
+// descendantsOf are those of a process that live now, as far as can be told.
+func descendantsOf(pid int) []int {
+	all := []int{pid}
+	for i := 0; i < len(all); i++ {
+		if children, err := childrenOf(all[i]); err == nil {
+			all = append(all, children...)
+		}
+	}
+	return all[1:]
 }
 
 func processorTime(pid int) (time.Duration, error) {
