@@ -212,7 +212,7 @@ const maxDrained = 256 << 10
 func (q *queue) drain() {
 	q.draining = false
 	for sent := 0; len(q.busy) < q.workers && !q.overDials(); {
-		if sent > maxDrained {
+		if sent > maxDrained || q.pool.resting() {
 			q.drainSoon()
 			return
 		}

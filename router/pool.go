@@ -38,6 +38,12 @@ func (p *pool) pop() *link {
 	return nil
 }
 
+// resting reports whether there are idle links and all of them were used in this turn of the loop. Each would have to be asked about by
+// itself; once the loop has looked for events all are known to be silent or not, so whoever can wait had better.
+func (p *pool) resting() bool {
+	return p != nil && len(p.idle) > 0 && p.idle[0].rests == p.lane.loop.Turn()
+}
+
 // take takes an idle link to be used.
 func (p *pool) take(i int) *link {
 	k := p.idle[i]
