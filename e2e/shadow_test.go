@@ -117,6 +117,38 @@ func (p priority) yields(to priority) bool {
 		(number(p.Nice) > number(to.Nice) || number(p.Idle) > number(to.Idle) || number(p.Weight) < number(to.Weight))
 }
 
+// TestServer_ComesBeforeItsModels looks at the niceness of all threads, those that have come since the start too.
+func TestServer_ComesBeforeItsModels(t *testing.T) {
+	t.Parallel()
+	own := stat(t, strconv.Itoa(os.Getpid()))[16]
+	if own != "0" || os.Getuid() != 0 {
+		t.Skipf("it takes root to have a lower niceness, and 0 to begin with; this is %s", own)
+	}
+	for config, want := range map[string]string{"": "-10", "nice: 0\n": "0", "nice: -3\n": "-3"} {
+		t.Run(config, func(t *testing.T) {
+			t.Parallel()
+			c := newServer(t, config).client()
+			c.faultyModel("m", "describe")
+			c.serving("e", "m")
+			model := c.process("e").PID
+			tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", c.s.cmd.Process.Pid))
+			if err != nil || len(tasks) < 2 {
+				t.Fatalf("threads %v, %v", tasks, err)
+			}
+			for _, task := range tasks {
+				if nice := stat(t, filepath.Join(strconv.Itoa(c.s.cmd.Process.Pid), "task", filepath.Base(task)))[16]; nice != want {
+					t.Errorf("a thread of the server has niceness %s, want %s", nice, want)
+				}
+			}
+			for _, pid := range []string{strconv.Itoa(model), stat(t, strconv.Itoa(model))[1]} { // the model, and its shim
+				if nice := stat(t, pid)[16]; nice != "0" {
+					t.Errorf("process %s has niceness %s, want 0", pid, nice)
+				}
+			}
+		})
+	}
+}
+
 func TestShadow_YieldsUntilItIsPromoted(t *testing.T) {
 	t.Parallel()
 	c := newServer(t, "").client()

@@ -39,6 +39,7 @@ type config struct {
 	Account   string `yaml:"account"`   // 000000000000
 
 	Host         string            `yaml:"host"`          // process
+	Nice         *int              `yaml:"nice"`          // what the niceness of the server's threads is lowered by, where that is allowed; -10
 	InstanceSize string            `yaml:"instance_size"` // lenient: a type larger than the machine gets the machine; strict: it is refused
 	Images       []imageConfig     `yaml:"images"`
 	Buckets      map[string]string `yaml:"buckets"` // bucket name, or default, to a URL
@@ -254,6 +255,9 @@ func (c *config) complete() error {
 	}
 	def(&c.StartLead, 10*time.Minute)
 	def(&c.StopGrace, 30*time.Second)
+	if c.Nice == nil {
+		c.Nice = new(-10)
+	}
 	if err := c.check(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -287,6 +291,7 @@ func (c *config) check() error {
 		oneOf("metrics", c.Metrics, "signed", "open", "off"),
 		oneOf("host", c.Host, "process"),
 		oneOf("instance_size", c.InstanceSize, "lenient", "strict"),
+		c.checkNice(),
 		c.Limits.check(),
 		c.checkNames(),
 	)
@@ -294,6 +299,13 @@ func (c *config) check() error {
 		err = errors.Join(err, fmt.Errorf("auth is off and listen is %q: without signatures only a loopback address such as 127.0.0.1 may be listened on", c.Listen))
 	}
 	return err
+}
+
+func (c *config) checkNice() error {
+	if n := *c.Nice; n < -20 || n > 0 {
+		return fmt.Errorf("nice is %d; it can be -20, which is far before the models, to 0, which is beside them", n)
+	}
+	return nil
 }
 
 func (c *config) checkNames() error {

@@ -35,6 +35,8 @@ func TestConfig_Refuses(t *testing.T) {
 		"BadPartition":      {"partition: a b\n", "aws-cn"},
 		"BadQuota":          {"quotas: {ml.huge: 1}\n", "ml.huge"},
 		"NegativeQuota":     {"quotas: {ml.m5.large: -1}\n", "ml.m5.large"},
+		"Nice":              {"nice: 5\n", "-20"},
+		"TooNice":           {"nice: -21\n", "-20"},
 		"NegativeLimit":     {"limits: {mirror_queue: -1}\n", "mirror_queue"},
 		"BadPower":          {"roles: {a: [everything]}\n", "everything"},
 		"BadRole":           {"roles: {'a b': []}\n", "a b"},

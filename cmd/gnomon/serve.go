@@ -225,6 +225,7 @@ func newDriver(c *config, from *objects.Table, ring *keys.Ring, log *slog.Logger
 	}
 	return process.New(log, process.Options{
 		Dir: filepath.Join(c.DataDir, "instances"), Images: images, Objects: from, Sealer: ring, Hide: []string{c.DataDir}, Strict: c.InstanceSize == "strict",
+		ComeFirst: -*c.Nice,
 	})
 }
 

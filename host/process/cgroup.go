@@ -28,6 +28,7 @@ const periodMicroseconds = 20_000
 type groups struct {
 	cpu, memory string // folders below which groups are made; empty: no such control
 	unified     bool   // version 2, where both are one
+	own         string // the group that Gnomon itself had to go into; empty: its threads are the groups' siblings
 }
 
 // findGroups returns the folders in which groups may be made. One's own group is taken only if it is the root of what
@@ -116,9 +117,11 @@ func delegated(dir string) bool {
 // usable keeps the folders in which a group can really be made and limited.
 func usable(g groups) groups {
 	if g.unified && g.cpu != "" {
-		if err := enable(g.cpu); err != nil {
+		own, err := enable(g.cpu)
+		if err != nil {
 			return groups{}
 		}
+		g.own = own
 	}
 	try := func(parent, file, value string) string {
 		if parent == "" {
@@ -143,21 +146,21 @@ func usable(g groups) groups {
 }
 
 // enable lets the groups in a folder of version 2 have controls. A group with groups in it may hold no process, so
-// those in it, which are Gnomon's own, go into one of theirs.
-func enable(dir string) error {
+// those in it, which are Gnomon's own, go into one of theirs, which is returned.
+func enable(dir string) (own string, err error) {
 	if err := write(dir, "cgroup.subtree_control", "+cpu +memory"); err == nil {
-		return nil
+		return "", nil
 	}
-	own := filepath.Join(dir, "gnomon")
+	own = filepath.Join(dir, "gnomon")
 	if err := os.Mkdir(own, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return "", err
 	}
 	for _, pid := range processesIn(dir) {
 		if err := write(own, "cgroup.procs", strconv.Itoa(pid)); err != nil && !errors.Is(err, unix.ESRCH) {
-			return err
+			return "", err
 		}
 	}
-	return write(dir, "cgroup.subtree_control", "+cpu +memory")
+	return own, write(dir, "cgroup.subtree_control", "+cpu +memory")
 }
 
 // A group is the control groups of one instance. The zero value is none, and all its methods then do nothing.

@@ -51,6 +51,9 @@ type Options struct {
 	// Cgroup is a folder of the unified hierarchy set aside for Gnomon; empty: Gnomon's own group, if it is free to
 	// make groups there; "off": none. Without groups, ceilings are affinity and a limit on each process's data.
 	Cgroup string
+	// ComeFirst is by how much the niceness of this process's threads is lowered, 0 to 20, so that Gnomon gets a processor before the
+	// servers do, which keep what it was. Where the system does not allow it, New logs it.
+	ComeFirst int
 
 	LogBytes   int64         // of one file of an instance's log; 10 MiB
 	LogFiles   int           // of an instance's log; 3
@@ -66,6 +69,7 @@ type Driver struct {
 	opts   Options
 	log    *slog.Logger
 	groups groups
+	nice   int    // of servers
 	prefix string // of the names of this driver's control groups
 	cpus   []int  // that Gnomon may run on
 	memory uint64 // of the machine, in bytes
@@ -150,6 +154,9 @@ func New(log *slog.Logger, opts Options) (*Driver, error) {
 		}
 	}
 	log.Info("process host", "cpu", orNot(d.groups.cpu, "affinity and niceness"), "memory", orNot(d.groups.memory, "a limit per process"))
+	if d.nice, err = d.groups.comeFirst(opts.ComeFirst); err != nil {
+		log.Info("Gnomon does not get a processor before its models do: it needs CAP_SYS_NICE, or a limit on niceness that allows it", "err", err)
+	}
 	return d, nil
 }
 
@@ -189,7 +196,7 @@ func (d *Driver) Start(ctx context.Context, s host.Spec) (string, error) {
 	err = sv.launch(ctx, d.opts.Shim, plan{
 		Folder: f, Args: image.arguments(program, s, f, port), Env: image.environment(s.Container, f, port, mark),
 		Dir: cmp.Or(image.Dir, f.model()), Hide: d.opts.Hide, Mark: mark, Log: d.logPath(s.ID()), LogBytes: d.opts.LogBytes,
-		LogFiles: d.opts.LogFiles, LockWait: lockWait, Class: s.Class, Group: sv.group, CPUs: sv.cpus, MaxBytes: sv.maxBytes,
+		LogFiles: d.opts.LogFiles, LockWait: lockWait, Class: s.Class, Nice: d.nice, Group: sv.group, CPUs: sv.cpus, MaxBytes: sv.maxBytes,
 	})
 	if err != nil {
 		return "", err

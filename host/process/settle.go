@@ -37,6 +37,9 @@ func (s *shim) settle() error {
 			return fmt.Errorf("bind to processors: %w", err)
 		}
 	}
+	if err := renice(os.Getpid(), s.plan.Nice); err != nil { // Gnomon's own is lower
+		return err
+	}
 	if s.plan.Class != gnomon.Shadow {
 		return nil
 	}
@@ -45,7 +48,7 @@ func (s *shim) settle() error {
 
 // setClass gives one process the priorities of a class.
 func (s *shim) setClass(pid int, c gnomon.Class) error {
-	nice, score := 0, 0
+	nice, score := s.plan.Nice, 0
 	if c == gnomon.Shadow {
 		nice, score = shadowNice, shadowOOMScore
 	}
@@ -55,9 +58,8 @@ func (s *shim) setClass(pid int, c gnomon.Class) error {
 	if s.plan.Group.CPU != "" {
 		return nil // the group has a weight
 	}
-	err := eachThread(pid, func(tid int) error { return unix.Setpriority(unix.PRIO_PROCESS, tid, nice) })
-	if err != nil {
-		return fmt.Errorf("set niceness %d: %w", nice, err)
+	if err := renice(pid, nice); err != nil {
+		return err
 	}
 	return setAutogroup(pid, nice)
 }
