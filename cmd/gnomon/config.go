@@ -39,7 +39,7 @@ type config struct {
 	Account   string `yaml:"account"`   // 000000000000
 
 	Host         string            `yaml:"host"`          // process
-	Nice         *int              `yaml:"nice"`          // what the niceness of the server's threads is lowered by, where that is allowed; -10
+	Nice         *int              `yaml:"nice"`          // added to the niceness of the server's threads, where that is allowed; -10
 	InstanceSize string            `yaml:"instance_size"` // lenient: a type larger than the machine gets the machine; strict: it is refused
 	Images       []imageConfig     `yaml:"images"`
 	Buckets      map[string]string `yaml:"buckets"` // bucket name, or default, to a URL

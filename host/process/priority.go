@@ -13,7 +13,7 @@ import (
 // processor before the servers do. It returns the niceness that was theirs, which is what servers are to have. The system may not
 // allow it.
 func (g groups) comeFirst(less int) (before int, err error) {
-	if before, err = niceness(os.Getpid()); err != nil || less == 0 {
+	if before, err = niceness(); err != nil || less == 0 {
 		return before, err
 	}
 	if err := renice(os.Getpid(), before-less); err != nil {
@@ -31,10 +31,13 @@ func weightOf(nice int) int {
 	return min(10_000, int(math.Round(100*math.Pow(1.25, float64(-nice)))))
 }
 
-// niceness is that of a process's first thread.
-func niceness(pid int) (int, error) {
-	n, err := unix.Getpriority(unix.PRIO_PROCESS, pid)
-	return 20 - n, err // the system call returns 40 to 1, lest it look like an error
+// niceness is that of the calling thread.
+func niceness() (int, error) {
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("getpriority", err)
+	}
+	return 20 - n, nil // the system call returns 40 to 1, lest it look like an error
 }
 
 // renice sets the niceness of all threads of a process.

@@ -29,7 +29,7 @@ type plan struct {
 	LockWait time.Duration
 
 	Class    gnomon.Class
-	Nice     int // of production where it has no group of its own
+	Nice     int // of all but a shadow without a group of its own
 	Group    group
 	CPUs     []int  // the only ones to run on; none: all
 	MaxBytes uint64 // of data, for each process; 0: no limit
