@@ -60,7 +60,7 @@ func TestSize_IsACeilingOnProcessors(t *testing.T) {
 			small := hosttest.Target{Image: image, Type: oneCPU}.Fleet(hosttest.Well)
 			large := hosttest.Target{Image: image, Type: twoCPUs}.Fleet(hosttest.Well)
 			_, one, two := pair(t, cgroup, small, large)
-			const d = 200 * time.Millisecond
+			const d = 400 * time.Millisecond
 			for n := 1; ; n++ {
 				a, b := busy(t, one, d), busy(t, two, d)
 				if a.CPU > d+d/4 {
