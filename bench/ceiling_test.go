@@ -39,42 +39,74 @@ func TestJudge(t *testing.T) {
 	for name, tc := range map[string]struct {
 		rows  []*row
 		found [][]float64 // in the order of ceilings
-		kept  []bool
+		want  []outcome
 	}{
 		"cheap": {
 			[]*row{costs(nginxPlain, 20, 40), costs(plain, 26, 40), costs(nginxMirror, 100, 100), costs(mirrored, 44, 40), costs(signed, 33, 40), costs(modelAlone, 20, 20)},
-			[][]float64{{1.3, 1}, {0.44, 0.4}, {7, 0}, {6, 20}}, []bool{true, true, true, true},
+			[][]float64{{1.3, 1}, {0.44, 0.4}, {7, 0}, {6, 20}}, []outcome{kept, kept, kept, kept},
 		},
-		"dear": {
+		"dear, in so few rounds that nothing is sure": {
 			[]*row{costs(nginxPlain, 20), costs(plain, 1027), costs(nginxMirror, 100), costs(mirrored, 46), costs(signed, 1035), costs(modelAlone, 20)},
-			[][]float64{{51.35}, {0.46}, {8}, {1007}}, []bool{false, false, false, false},
+			[][]float64{{51.35}, {0.46}, {8}, {1007}}, []outcome{doubtful, doubtful, doubtful, doubtful},
 		},
 		"each round by itself": {
 			[]*row{costs(nginxPlain, 10, 20, 90), costs(plain, 10, 60, 90)},
-			[][]float64{{1, 3, 1}, nil, nil, nil}, []bool{true, false, false, false},
+			[][]float64{{1, 3, 1}, nil, nil, nil}, []outcome{kept, notMeasured, notMeasured, notMeasured},
 		},
 		"without nginx": {
 			[]*row{costs(plain, 27), costs(mirrored, 46), costs(signed, 30)},
-			[][]float64{nil, nil, {3}, nil}, []bool{false, false, true, false},
+			[][]float64{nil, nil, {3}, nil}, []outcome{notMeasured, notMeasured, kept, notMeasured},
 		},
 		"not measured": {
 			[]*row{failed, costs(plain, 20)},
-			[][]float64{nil, nil, nil, nil}, []bool{false, false, false, false},
+			[][]float64{nil, nil, nil, nil}, []outcome{notMeasured, notMeasured, notMeasured, notMeasured},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var found [][]float64
-			var kept []bool
-			for _, v := range judge(ceilings, tc.rows) {
-				found, kept = append(found, v.found), append(kept, v.kept())
+			var got []outcome
+			for _, v := range judge(ceilings, tc.rows, 0) {
+				found, got = append(found, v.found), append(got, v.outcome())
 			}
 			if diff := cmp.Diff(tc.found, found); diff != "" {
 				t.Errorf("found (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tc.kept, kept); diff != "" {
-				t.Errorf("kept (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("outcomes (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestVerdict_IsSureOrInDoubt has a median above the ceiling, and rounds that leave a doubt of it, or none.
+func TestVerdict_IsSureOrInDoubt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		found []float64
+		want  outcome
+	}{
+		"six of six above":   {[]float64{2, 2, 2, 2, 2, 2}, doubtful},
+		"seven of seven":     {[]float64{2, 2, 2, 2, 2, 2, 2}, missed},
+		"two of 15 not":      {[]float64{0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, missed},
+		"three of 15 not":    {[]float64{0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, doubtful},
+		"eight of 15 within": {[]float64{1.3, 1, 1, 1, 1, 1, 1, 1.3, 2, 2, 2, 2, 2, 2, 2}, kept},
+	} {
+		v := verdict{ceiling: ceiling{row: plain, beside: nginxPlain, times: 1.3}, found: tc.found}
+		if got := v.outcome(); got != tc.want || got.fails() != (got == missed) {
+			t.Errorf("%s: %s, want %s", name, got, tc.want)
+		}
+	}
+}
+
+// TestJudge_KnowsWhatTheMachineTakes has no copies at a rate beyond the capacity, and below it.
+func TestJudge_KnowsWhatTheMachineTakes(t *testing.T) {
+	for capacity, want := range map[float64]outcome{0: notMeasured, 7999: tooSmall, 8000: notMeasured} {
+		r := costs(mirrored.at(highRate))
+		r.failure = errMissed
+		c := ceiling{row: r.scenario, beside: nginxPlain.at(highRate), times: 2.2}
+		v := judge([]ceiling{c}, []*row{r, costs(c.beside, 20)}, capacity)[0]
+		if got := v.outcome(); got != want || got.fails() != (got == notMeasured) {
+			t.Errorf("at a capacity of %v: %s, want %s", capacity, got, want)
+		}
 	}
 }
 
@@ -99,19 +131,22 @@ func TestCeilings_HaveTheirRows(t *testing.T) {
 
 func TestPrintCeilings_SaysWhatIsNotKept(t *testing.T) {
 	times, more := ceiling{row: plain, beside: nginxPlain, times: 1.3}, ceiling{row: signed, beside: plain, more: 7800 * time.Nanosecond}
+	late := ceiling{row: plain, beside: modelAlone, latency: true, more: time.Millisecond}
 	for _, tc := range []struct {
-		v    verdict
-		want []string
-		kept bool
+		v      verdict
+		want   []string
+		passes bool
 	}{
-		{verdict{times, []float64{1.2, 1.4, 1.25}}, []string{"1.25 ×", "1.20 × to 1.40 ×", "1.30 ×", "kept"}, true},
-		{verdict{times, []float64{1.31}}, []string{"1.31 ×", "MISSED"}, false},
-		{verdict{more, []float64{8}}, []string{"+8.0 µs", "+7.8 µs", "MISSED"}, false},
-		{verdict{times, nil}, []string{"not measured"}, false},
+		{verdict{ceiling: times, found: []float64{1.2, 1.4, 1.25}}, []string{"1.25 ×", "1.20 × to 1.40 ×", "–", "1.30 ×", "kept"}, true},
+		{verdict{ceiling: times, found: []float64{1.31}}, []string{"1.31 ×", "within the noise"}, true},
+		{verdict{ceiling: more, found: []float64{8, 9, 9, 9, 9, 9, 9}}, []string{"+9.0 µs", "+8.0 µs", "+7.8 µs", "MISSED"}, false},
+		{verdict{ceiling: times}, []string{"not measured"}, false},
+		{verdict{ceiling: times, small: true}, []string{"machine too small"}, true},
+		{verdict{ceiling: late, found: []float64{1300}}, []string{"p99", "+1000.0 µs", "within the noise"}, true},
 	} {
 		var b bytes.Buffer
-		if got := printCeilings(&b, []verdict{tc.v}); got != tc.kept {
-			t.Errorf("kept is %v:\n%s", got, &b)
+		if got := printCeilings(&b, []verdict{tc.v}); got != tc.passes {
+			t.Errorf("passes: %v\n%s", got, &b)
 		}
 		for _, want := range tc.want {
 			if !strings.Contains(b.String(), want) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,6 +18,9 @@ type target struct {
 	request func() ([]byte, error)   // as it goes over the wire, good for some minutes
 	process *testbed.Process         // whose processor time counts; nil: nobody's
 	account func() (counting, error) // what it counted, once no copy is under way; nil: it does not count
+
+	// alongside has the machine do something else until stop while the target is asked at that rate; nil: nothing.
+	alongside func(ctx context.Context, rate float64) (stop func() error, err error)
 }
 
 // counting is where a target's counters stand.
@@ -99,10 +103,17 @@ func (r *row) plan(d time.Duration, capacity float64) load.Plan {
 }
 
 // try measures once. Every request must be answered with 200.
-func (r *row) try(ctx context.Context, plan load.Plan) (measurement, error) {
+func (r *row) try(ctx context.Context, plan load.Plan) (m measurement, err error) {
 	request, err := r.request()
 	if err != nil {
 		return measurement{}, err
+	}
+	if r.alongside != nil {
+		stop, failed := r.alongside(ctx, plan.Rate)
+		if failed != nil {
+			return measurement{}, failed
+		}
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	plan.Requests = []load.Request{{Wire: request}}
 	callers := load.NewCallers(r.address, r.callers)

@@ -3,9 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,8 +123,35 @@ func TestCapacity_IsOfAnOpenLoop(t *testing.T) {
 		return m, err
 	}
 	got, err := capacityBy(try)
-	if err != nil || len(rates) < 3 || rates[0] != 0 || got != rates[len(rates)-1] || got > slowdown*rates[1] {
+	last := rates[max(0, len(rates)-holds):] // one try that went well is none
+	if err != nil || len(rates) < 2+holds || rates[0] != 0 || got > slowdown*rates[1] || slices.Min(last) != got || slices.Max(last) != got {
 		t.Errorf("the capacity is %v (%v), of open loops at %v", got, err, rates)
+	}
+}
+
+// TestRow_AsksWhileSomethingElseGoesOn wants what goes on alongside to begin before a measurement and to end after it, and its failure
+// to be the measurement's.
+func TestRow_AsksWhileSomethingElseGoesOn(t *testing.T) {
+	var events []string
+	var failure error
+	r := rowOf(t, bothModels.from(2).at(2000), nil)
+	r.account = func() (counting, error) {
+		events = append(events, "read")
+		return counting{requests: int64(len(events)) * minRequests}, nil
+	}
+	r.alongside = func(_ context.Context, rate float64) (func() error, error) {
+		events = append(events, fmt.Sprintf("begin %.0f", rate))
+		return func() error { events = append(events, "end"); return failure }, nil
+	}
+	if err := r.measure(t.Context(), time.Millisecond, 0); err != nil || len(r.rounds) != 1 {
+		t.Errorf("%v, %d rounds", err, len(r.rounds))
+	}
+	if want := []string{"begin 2000", "read", "read", "end"}; !slices.Equal(events, want) {
+		t.Errorf("%q, want %q", events, want)
+	}
+	failure = errMissed
+	if err := r.measure(t.Context(), time.Millisecond, 0); !errors.Is(err, errMissed) {
+		t.Errorf("what goes on alongside fails, and the error is %v", err)
 	}
 }
 
@@ -147,7 +178,7 @@ func TestRun(t *testing.T) {
 	if _, err := testbed.FindNginx(""); err != nil {
 		t.Log("nginx is not there, and its rows were left out")
 	}
-	for _, s := range []scenario{mirrored, plain, signed, modelAlone} {
+	for _, s := range []scenario{mirrored, plain, signed, modelAlone, bothModels} {
 		if !strings.Contains(out.String(), s.String()) {
 			t.Errorf("%s is missing:\n%s", s, &out)
 		}

@@ -10,7 +10,7 @@ import (
 type way int
 
 const (
-	direct way = iota // the model itself
+	direct way = iota // the model itself; if there are copies, the shadow as well
 	nginx             // nginx, which copies with its mirror
 	gnomon            // gnomon, which copies in an experiment
 )
@@ -50,6 +50,7 @@ func reference(s scenario) scenario {
 
 var (
 	modelAlone  = reference(scenario{way: direct})
+	bothModels  = reference(scenario{way: direct, sampling: 100})
 	nginxPlain  = reference(scenario{way: nginx})
 	nginxMirror = reference(scenario{way: nginx, sampling: 100})
 	plain       = reference(scenario{way: gnomon})
@@ -72,7 +73,7 @@ func all() []scenario {
 			rows = append(rows, s.at(rate))
 		}
 	}
-	for _, s := range []scenario{modelAlone, nginxPlain, plain, mirrored} {
+	for _, s := range []scenario{modelAlone, nginxPlain, plain, bothModels, nginxMirror, mirrored} {
 		rows = append(rows, s.at(half))
 	}
 	for _, rate := range []int{saturated, lowRate} {
@@ -122,6 +123,8 @@ func others() []scenario {
 func (s scenario) String() string {
 	var words []string
 	switch {
+	case s.way == direct && s.sampling > 0:
+		return "both models themselves"
 	case s.way == direct:
 		return "the model itself"
 	case s.way == nginx && s.sampling == 0:

@@ -97,7 +97,7 @@ func (s *stage) rows(ctx context.Context, scenarios []scenario) ([]*row, error) 
 func (s *stage) target(ctx context.Context, x scenario) (target, error) {
 	switch x.way {
 	case direct:
-		return outside(s.model, x, nil), nil
+		return s.direct(ctx, x)
 	case nginx:
 		server := plainServer
 		if x.sampling > 0 {
@@ -109,6 +109,27 @@ func (s *stage) target(ctx context.Context, x scenario) (target, error) {
 		return outside(s.nginx.Addresses[server], x, s.nginx.Process), nil
 	}
 	return s.endpoint(ctx, x)
+}
+
+// direct is a model that is asked itself. If there are copies, it and the shadow run as they do in an experiment, and another
+// caller, for whom nobody waits, asks the shadow as much: the same work without a router, and nothing of it in production's way.
+func (s *stage) direct(ctx context.Context, x scenario) (target, error) {
+	if x.sampling == 0 {
+		return outside(s.model, x, nil), nil
+	}
+	model := testbed.Model{Image: testbed.StaticImage}
+	production, err := s.open.ModelOf(func() error { return s.open.CreateEndpoint(ctx, "e-direct", model, 1) })
+	if err != nil {
+		return target{}, err
+	}
+	shadow, err := s.open.ModelOf(func() error {
+		return s.open.Begin(ctx, testbed.Experiment{Name: "e-direct-shadow", Endpoint: "e-direct", Shadow: model})
+	})
+	t := outside(production, x, nil)
+	t.alongside = func(ctx context.Context, rate float64) (func() error, error) {
+		return s.bed.StartCaller(ctx, shadow, testbed.Invocation(shadow, "/invocations", body(x.body)), rate, x.callers)
+	}
+	return t, err
 }
 
 // outside is a target that is not Gnomon.

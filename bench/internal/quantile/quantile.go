@@ -1,6 +1,6 @@
 // Package quantile compares quantiles of latencies.
 //
-// [Of] and [Median] are for lists. [Bound] says how much larger a quantile of one lot of latencies surely is than that of
+// [Of] and [Median] are for lists; [MedianAbove] says where the median surely is. [Bound] says how much larger a quantile of one lot of latencies surely is than that of
 // another, when both were taken in turn on a machine that does other things as well.
 package quantile
 

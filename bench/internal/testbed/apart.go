@@ -65,8 +65,18 @@ func halves() (first, second unix.CPUSet, err error) {
 	return first, second, nil
 }
 
-// bind has all threads of a process run on some processors only. One that has ended is left out.
+// bind has all threads of a process run on some processors only.
 func bind(pid int, to *unix.CPUSet) error {
+	return eachThread(pid, func(tid int) error {
+		if err := unix.SchedSetaffinity(tid, to); err != nil {
+			return fmt.Errorf("bind thread %d to processors: %w", tid, err)
+		}
+		return nil
+	})
+}
+
+// eachThread calls f for all threads of a process. That one of them has ended is no error.
+func eachThread(pid int, f func(tid int) error) error {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
 	if err != nil {
 		return err
@@ -76,8 +86,8 @@ func bind(pid int, to *unix.CPUSet) error {
 		if err != nil {
 			return err
 		}
-		if err := unix.SchedSetaffinity(tid, to); err != nil && err != unix.ESRCH {
-			return fmt.Errorf("bind thread %d to processors: %w", tid, err)
+		if err := f(tid); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,32 @@ func (b *Bed) StartModel(ctx context.Context, args ...string) (string, error) {
 		return "", fmt.Errorf("model: read its address: %w", err)
 	}
 	return strings.TrimSpace(address), nil
+}
+
+// ModelOf returns the address of the one bench/model that the server runs after start has returned and did not before.
+func (g *Gnomon) ModelOf(start func() error) (string, error) {
+	before := g.models()
+	if err := start(); err != nil {
+		return "", err
+	}
+	after := slices.DeleteFunc(g.models(), func(address string) bool { return slices.Contains(before, address) })
+	if len(after) != 1 {
+		return "", fmt.Errorf("the models %v were started, want one", after)
+	}
+	return after[0], nil
+}
+
+// models are the addresses of what the server runs with the argument -port.
+func (g *Gnomon) models() []string {
+	var all []string
+	for _, pid := range descendantsOf(g.Process.cmd.Process.Pid) {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // of one that has just ended there is nothing
+		args := strings.Split(string(b), "\x00")
+		if at := slices.Index(args, "-port"); at >= 0 && at+1 < len(args) {
+			all = append(all, "127.0.0.1:"+args[at+1])
+		}
+	}
+	return all
 }
 
 // A FaultyModel is a model with faults that runs by itself, for proxies that run no models.

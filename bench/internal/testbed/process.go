@@ -36,11 +36,12 @@ func (g *group) start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// stopOne ends one and waits for it.
-func (g *group) stopOne(p *Process) {
+// stopOne ends one and waits for it. It returns how it failed, if it did.
+func (g *group) stopOne(p *Process) error {
 	p.cmd.Cancel()
-	p.cmd.Wait()
+	err := p.cmd.Wait()
 	g.all = slices.DeleteFunc(g.all, func(x *Process) bool { return x == p })
+	return err
 }
 
 // stop ends everything and waits for it, the last first.

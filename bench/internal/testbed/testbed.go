@@ -21,6 +21,7 @@ type Bed struct {
 	Gnomon      string // where the programs are
 	Faultserver string
 	Model       string
+	Caller      string
 	started     group
 	count       int // of names given away
 }
@@ -34,8 +35,9 @@ func New(ctx context.Context, gnomon string) (*Bed, error) {
 	b := &Bed{
 		Dir: dir, Gnomon: filepath.Join(dir, "gnomon"),
 		Faultserver: filepath.Join(dir, "faultserver"), Model: filepath.Join(dir, "model"),
+		Caller: filepath.Join(dir, "caller"),
 	}
-	packages := []string{"gnomon/examples/faultserver", "gnomon/bench/model"}
+	packages := []string{"gnomon/examples/faultserver", "gnomon/bench/model", "gnomon/bench/caller"}
 	if gnomon == "" {
 		packages = append(packages, "gnomon/cmd/gnomon")
 	} else if b.Gnomon, err = exec.LookPath(gnomon); err == nil {
