@@ -43,13 +43,17 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "only the rows that ceilings need")
 	flag.StringVar(&o.rows, "rows", "", "only the rows whose name and pace, as in \"nginx, mirror, saturated\", match the regular expression")
-	flag.IntVar(&o.rounds, "rounds", 15, "rounds; each measures every row once; of fewer than seven none is sure evidence of a ceiling that is missed")
+	flag.IntVar(&o.rounds, "rounds", 15, "rounds; each measures every row once")
 	flag.DurationVar(&o.duration, "for", 700*time.Millisecond, "how long each measurement takes")
 	flag.BoolVar(&o.strict, "strict", true, "fail if a ceiling is surely missed or was not measured")
 	flag.BoolVar(&o.apart, "apart", false, "the servers have one half of the processors, the models and who asks the other")
 	flag.StringVar(&o.nginx, "nginx", "", "where nginx is, if not in PATH; its rows are left out if it is nowhere")
 	flag.StringVar(&o.gnomon, "gnomon", "", "a gnomon that is built already")
 	flag.Parse()
+	if o.strict && o.rounds < sureRounds {
+		fmt.Fprintf(os.Stderr, "bench: of %d rounds nothing is sure, so no ceiling could be missed; there must be at least %d, or -strict=false\n", o.rounds, sureRounds)
+		os.Exit(2)
+	}
 	if o.rounds < 1 || o.duration <= 0 || flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench: rounds and duration must be positive, and there are no arguments beside flags")
 		os.Exit(2)

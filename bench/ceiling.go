@@ -62,8 +62,12 @@ type verdict struct {
 	small bool      // the machine cannot take the row's rate
 }
 
-// sure is the confidence with which a ceiling is missed. A round of a machine that does other things as well is no evidence.
-const sure = 0.99
+// sure is the confidence with which a ceiling is missed: a round on a machine that does other things as well is no evidence. It takes
+// so many rounds to have it.
+const (
+	sure       = 0.99
+	sureRounds = 7
+)
 
 // An outcome is what became of a ceiling.
 type outcome string

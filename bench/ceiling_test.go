@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,8 +85,8 @@ func TestVerdict_IsSureOrInDoubt(t *testing.T) {
 		found []float64
 		want  outcome
 	}{
-		"six of six above":   {[]float64{2, 2, 2, 2, 2, 2}, doubtful},
-		"seven of seven":     {[]float64{2, 2, 2, 2, 2, 2, 2}, missed},
+		"six of six above":   {slices.Repeat([]float64{2}, sureRounds-1), doubtful},
+		"seven of seven":     {slices.Repeat([]float64{2}, sureRounds), missed},
 		"two of 15 not":      {[]float64{0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, missed},
 		"three of 15 not":    {[]float64{0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2}, doubtful},
 		"eight of 15 within": {[]float64{1.3, 1, 1, 1, 1, 1, 1, 1.3, 2, 2, 2, 2, 2, 2, 2}, kept},
