@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -18,18 +17,11 @@ import (
 func (b *Bed) StartCaller(ctx context.Context, address string, request []byte, rate float64, callers int) (stop func() error, err error) {
 	cmd := exec.CommandContext(ctx, b.Caller, "-address", address, "-rate", fmt.Sprint(rate), "-callers", strconv.Itoa(callers))
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(request), os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p, err := b.started.start(cmd)
+	p, _, err := b.started.startSaying(cmd)
 	if err != nil {
 		return nil, err
 	}
 	stop = func() error { return b.started.stopOne(p) }
-	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		return nil, errors.Join(errors.New("caller: it sends nothing"), stop())
-	}
 	if err := beIdle(cmd.Process.Pid); err != nil {
 		return nil, errors.Join(err, stop())
 	}

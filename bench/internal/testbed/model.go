@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,18 +15,8 @@ import (
 func (b *Bed) StartModel(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, b.Model, args...)
 	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return "", err
-	}
-	if _, err := b.started.start(cmd); err != nil {
-		return "", err
-	}
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return "", fmt.Errorf("model: read its address: %w", err)
-	}
-	return strings.TrimSpace(address), nil
+	_, address, err := b.started.startSaying(cmd)
+	return address, err
 }
 
 // ModelOf returns the address of the one bench/model that the server runs after start has returned and did not before.

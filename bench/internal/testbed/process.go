@@ -1,6 +1,8 @@
 package testbed
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -34,6 +36,23 @@ func (g *group) start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{cmd: cmd}
 	g.all = append(g.all, p)
 	return p, nil
+}
+
+// startSaying is start for a command that prints a line when it is ready, and returns the line.
+func (g *group) startSaying(cmd *exec.Cmd) (*Process, string, error) {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, "", err
+	}
+	p, err := g.start(cmd)
+	if err != nil {
+		return nil, "", err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, "", fmt.Errorf("%s is not ready: %w", cmd.Path, errors.Join(err, g.stopOne(p)))
+	}
+	return p, strings.TrimSpace(line), nil
 }
 
 // stopOne ends one and waits for it. It returns how it failed, if it did.
