@@ -6,6 +6,7 @@ import (
 
 	"gnomon"
 	"gnomon/internal/budget"
+	"gnomon/internal/spare"
 )
 
 // An item is one leg that waits to be written.
@@ -54,7 +55,7 @@ type queue struct {
 	mu     sync.Mutex
 	items  []item
 	blocks [][]byte // that they are in; the last has room
-	spare  [][]byte
+	spare  spare.List[[]byte]
 }
 
 func newQueue(memory int64) *queue {
@@ -114,11 +115,11 @@ func (i *item) copy(all *[parts][]byte) {
 func (q *queue) room(size int) []byte {
 	last := len(q.blocks) - 1
 	if last < 0 || cap(q.blocks[last])-len(q.blocks[last]) < size {
-		if n := len(q.spare); n > 0 {
-			q.blocks, q.spare = append(q.blocks, q.spare[n-1][:0]), q.spare[:n-1]
-		} else {
-			q.blocks = append(q.blocks, make([]byte, 0, blockSize))
+		block, ok := q.spare.Take()
+		if !ok {
+			block = make([]byte, 0, blockSize)
 		}
+		q.blocks = append(q.blocks, block[:0])
 		last++
 	}
 	b := q.blocks[last]
@@ -139,14 +140,21 @@ func (q *queue) take(last batch) batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, b := range last.blocks {
-		if len(q.spare) < keptBlocks {
-			q.spare = append(q.spare, b)
+		if q.spare.Len() < keptBlocks {
+			q.spare.Give(b)
 		}
 	}
 	clear(last.blocks)
 	next := batch{q.items, q.blocks}
 	q.items, q.blocks = last.items[:0], last.blocks[:0]
 	return next
+}
+
+// trim lets go of blocks that were not needed since the last time.
+func (q *queue) trim() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.spare.Trim(0)
 }
 
 // size is how many bytes of the queue's memory an item holds.

@@ -17,10 +17,15 @@ type writer struct {
 // maxPending is how much is encoded before it is written.
 const maxPending = 1 << 20
 
+// trimTime is how long memory that waits for its next use is kept at least.
+const trimTime = 30 * time.Second
+
 func (w *writer) run(ctx context.Context) {
 	o := &w.capture.opts
 	look := time.NewTicker(min(time.Second, max(o.FileAge/4, 10*time.Millisecond)))
 	defer look.Stop()
+	trim := time.NewTicker(trimTime)
+	defer trim.Stop()
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -28,6 +33,8 @@ func (w *writer) run(ctx context.Context) {
 			w.gather(ctx, o.Flush)
 			w.write()
 		case <-look.C:
+		case <-trim.C:
+			w.capture.queue.trim()
 		}
 		w.closeOld(time.Now().Add(-o.FileAge))
 	}

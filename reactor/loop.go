@@ -34,6 +34,7 @@ type Loop struct {
 	vec        [MaxParts]unix.Iovec
 
 	memory  memory
+	onTrim  []func()
 	orders  chan<- order
 	turns   uint64
 	timers  timers
@@ -120,6 +121,16 @@ func (l *Loop) Post(f func()) bool {
 // Later has f called when the loop has dealt with all events that are there now, and before it waits for others. It is
 // for the loop's own goroutine: for what may wait for others, and for whoever would otherwise hold the loop too long.
 func (l *Loop) Later(f func()) { l.later = append(l.later, f) }
+
+// OnTrim has f called on the loop twice a minute, to let go of what was not needed since. It must be called before Run.
+func (l *Loop) OnTrim(f func()) { l.onTrim = append(l.onTrim, f) }
+
+func (l *Loop) trim() {
+	l.memory.trim()
+	for _, f := range l.onTrim {
+		f()
+	}
+}
 
 // run ends with ctx. What was posted before then is called.
 func (l *Loop) run(ctx context.Context) error {

@@ -5,19 +5,25 @@ import (
 	"math/bits"
 	"runtime"
 	"strings"
+	"time"
 	"unsafe"
+
+	"gnomon/internal/spare"
 )
 
-// Large buffers come in sizes of 4, 5, 6 and 7 times a power of two, so that at most a fifth of one is unused beyond 64 KiB. What is
-// smaller is better left to Go, what is larger is too rare to keep.
+// Buffers come in sizes of 4, 5, 6 and 7 times a power of two, so that at most a fifth of one is unused beyond the smallest. What is
+// larger than the largest is too rare to keep.
 const (
-	smallest = 64 << 10
+	smallest = 1 << 10
 	largest  = 32 << 20
 	maxKept  = 32 << 20
+	small    = 64 << 10 // is quickly made
+	forSmall = 4 << 20  // of maxKept, what large ones leave
 )
 
 // Where buffers are kept for long, as by copies that wait for a slow shadow, each Take needs new memory, and it is the first use of
-// that which takes long: up to 3 ms a megabyte, in some virtual machines. So some of each size in use are made ready beside the loop.
+// that which takes long: up to 3 ms a megabyte, in some virtual machines. So some of each large size in use are made ready beside the
+// loop.
 const (
 	readySize = 4 << 20       // bytes of each size, and one buffer at least
 	maxReady  = maxKept / 2   // of all sizes; buffers that wait for their next use are some of them
@@ -25,15 +31,16 @@ const (
 	shareSize = 16 * pageSize // is made ready at a time, so that the loops have the processor
 )
 
-// memory is large buffers that wait for their next use, so that large messages leave the collector nothing to do.
+// memory is buffers that wait for their next use, so that messages leave the collector nothing to do.
 type memory struct {
-	free    [classes][][]byte
-	kept    int // bytes
+	free    [classes]spare.List[[]byte]
+	used    [classes]bool // since the last trim
+	kept    int           // bytes
 	ordered [classes]int
 	coming  int // bytes that are ordered
 }
 
-const classes = 1 + 4*9
+const classes = 1 + 4*15
 
 // An order is for a buffer to be made ready.
 type order struct {
@@ -59,14 +66,16 @@ func sizeOf(class int) int {
 	return (smallest << above) / 4 * (5 + quarter)
 }
 
-// Take returns an empty buffer that can hold n bytes without growing.
+// Take returns an empty buffer that can hold n bytes without growing. What is in it behind its length is anything.
 func (l *Loop) Take(n int) []byte {
 	if n <= 0 || n > largest {
 		return make([]byte, 0, n)
 	}
 	c := class(n)
 	b := l.memory.take(c)
-	l.order(c)
+	if sizeOf(c) > small {
+		l.order(c)
+	}
 	if b == nil {
 		b = uncleared(sizeOf(c))
 	}
@@ -74,21 +83,24 @@ func (l *Loop) Take(n int) []byte {
 }
 
 func (m *memory) take(class int) []byte {
-	free := m.free[class]
-	if len(free) == 0 {
-		return nil
-	}
-	b := free[len(free)-1]
-	free[len(free)-1] = nil
-	m.free[class] = free[:len(free)-1]
+	m.used[class] = true
+	b, _ := m.free[class].Take()
 	m.kept -= cap(b)
 	return b[:0]
+}
+
+// wanted is how many buffers of a class in use are to be ready.
+func wanted(class int) int {
+	if size := sizeOf(class); size > small {
+		return max(1, readySize/size)
+	}
+	return 0
 }
 
 // order has buffers of the class made ready if there are few.
 func (l *Loop) order(class int) {
 	m, size := &l.memory, sizeOf(class)
-	for want := max(1, readySize/size); len(m.free[class])+m.ordered[class] < want && m.kept+m.coming+size <= maxReady; {
+	for want := wanted(class); m.free[class].Len()+m.ordered[class] < want && m.kept+m.coming+size <= maxReady; {
 		select {
 		case l.orders <- order{l, class}:
 			m.ordered[class]++
@@ -99,13 +111,32 @@ func (l *Loop) order(class int) {
 	}
 }
 
-// prepare carries orders out until ctx ends.
-func prepare(ctx context.Context, orders <-chan order) {
+// trim lets go of what was not needed since the last one. Of a size in use, as many stay as would be made ready again.
+func (m *memory) trim() {
+	for c := range m.free {
+		keep := 0
+		if m.used[c] {
+			keep = wanted(c)
+		}
+		m.kept -= m.free[c].Trim(keep) * sizeOf(c)
+		m.used[c] = false
+	}
+}
+
+// trimTime is how long memory that waits for its next use is kept at least.
+const trimTime = 30 * time.Second
+
+// tend carries orders out, and has the loops trim what they hold, until ctx ends.
+func (g *Group) tend(ctx context.Context) {
+	trim := time.NewTicker(trimTime)
+	defer trim.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case o := <-orders:
+		case <-trim.C:
+			g.Trim()
+		case o := <-g.orders:
 			b := uncleared(sizeOf(o.class))
 			use(b)
 			o.loop.Post(func() { o.loop.receive(o.class, b) })
@@ -133,12 +164,15 @@ func use(b []byte) {
 
 // Give returns a buffer of Take's that nobody uses any more. Any other buffer is left to the collector.
 func (l *Loop) Give(b []byte) {
-	n := cap(b)
-	if n < smallest || n > largest || n != sizeOf(class(n)) || l.memory.kept+n > maxKept {
+	n, most := cap(b), maxKept
+	if n > small {
+		most -= forSmall
+	}
+	if n < smallest || n > largest || n != sizeOf(class(n)) || l.memory.kept+n > most {
 		return
 	}
 	l.memory.kept += n
-	l.memory.free[class(n)] = append(l.memory.free[class(n)], b)
+	l.memory.free[class(n)].Give(b)
 }
 
 // uncleared returns an empty buffer of n bytes that hold anything. The language clears what make returns: of 5 MB that are new to
@@ -148,5 +182,5 @@ func uncleared(n int) []byte {
 	var b strings.Builder
 	b.Grow(n)
 	b.WriteByte(0)
-	return unsafe.Slice(unsafe.StringData(b.String()), b.Cap())[:0]
+	return unsafe.Slice(unsafe.StringData(b.String()), n)[:0] // and not all of its capacity, by which Give knows the class
 }

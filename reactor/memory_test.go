@@ -48,12 +48,11 @@ func TestLoop_Take(t *testing.T) {
 					return
 				}
 			},
+			"trim": func(*rapid.T) { l.trim() },
 			"": func(t *rapid.T) {
 				kept := 0
-				for _, free := range l.memory.free {
-					for _, b := range free {
-						kept += cap(b)
-					}
+				for c := range l.memory.free {
+					kept += l.memory.free[c].Len() * sizeOf(c)
 				}
 				if kept != l.memory.kept || kept > maxKept {
 					t.Fatalf("%d bytes are kept, of %d at most, and %d are counted", kept, maxKept, l.memory.kept)
@@ -71,8 +70,82 @@ func TestLoop_Take_Again(t *testing.T) {
 	if again := l.Take(4_900_000); &again[:1][0] != &b[:1][0] {
 		t.Error("a buffer that was given back is not handed out again")
 	}
-	if allocated := testing.AllocsPerRun(10, func() { l.Give(l.Take(100_000)) }); allocated > 0 {
-		t.Errorf("%g allocations to take what was given back", allocated)
+	for _, n := range []int{10, 3000, 100_000} {
+		l.Give(l.Take(n))
+		if allocated := testing.AllocsPerRun(10, func() { l.Give(l.Take(n)) }); allocated > 0 {
+			t.Errorf("%d bytes: %g allocations to take what was given back", n, allocated)
+		}
+	}
+}
+
+// TestLoop_Take_Full wants small buffers to be kept also where large ones take all they may.
+func TestLoop_Take_Full(t *testing.T) {
+	l := &Loop{}
+	var large [][]byte
+	for range 10 {
+		large = append(large, l.Take(7<<20))
+	}
+	for _, b := range large {
+		l.Give(b)
+	}
+	l.Give(l.Take(1000))
+	if allocated := testing.AllocsPerRun(10, func() { l.Give(l.Take(1000)) }); allocated > 0 {
+		t.Errorf("%g allocations to take a small one where %d bytes are kept", allocated, l.memory.kept)
+	}
+}
+
+// TestLoop_Trim wants what a busy time has left to be let go of, and what is in use to stay.
+func TestLoop_Trim(t *testing.T) {
+	l := &Loop{}
+	trimmed := 0
+	l.OnTrim(func() { trimmed++ })
+	var busy [][]byte
+	for range 100 {
+		busy = append(busy, l.Take(100_000), l.Take(1000))
+	}
+	for _, b := range busy {
+		l.Give(b)
+	}
+	use := func() { l.Give(l.Take(1000)) }
+	use()
+	l.trim() // it was all needed
+	if n := l.memory.free[class(100_000)].Len(); n != 100 {
+		t.Errorf("%d buffers are left of 100 that were needed", n)
+	}
+	use()
+	l.trim()
+	if n := l.memory.free[class(100_000)].Len(); n != 0 {
+		t.Errorf("%d large buffers are left, which nobody needed", n)
+	}
+	if n := l.memory.free[class(1000)].Len(); n != 1 {
+		t.Errorf("%d small buffers are left, one of them is in use", n)
+	}
+	if trimmed != 2 {
+		t.Errorf("who asked was told %d times of 2", trimmed)
+	}
+}
+
+// TestLoop_Trim_Ready wants as many large buffers of a size in use to stay as would be made ready again.
+func TestLoop_Trim_Ready(t *testing.T) {
+	const n = 1_000_000
+	l, want := &Loop{}, wanted(class(n))
+	var busy [][]byte
+	for range want + 5 {
+		busy = append(busy, l.Take(n))
+	}
+	for _, b := range busy {
+		l.Give(b)
+	}
+	l.trim()
+	l.Give(l.Take(n))
+	l.trim()
+	if got := l.memory.free[class(n)].Len(); got != want+1 {
+		t.Errorf("%d are left, want the one in use and %d more", got, want)
+	}
+	l.trim()
+	l.trim()
+	if got := l.memory.kept; got != 0 {
+		t.Errorf("%d bytes are kept, and none in use", got)
 	}
 }
 
@@ -107,7 +180,7 @@ func TestLoop_Take_Ready(t *testing.T) {
 		on(func() int { return cap(l.Take(n)) })
 		for on(func() int { return l.memory.coming }) > 0 {
 		}
-		if got := on(func() int { return len(l.memory.free[c]) }); got != want {
+		if got := on(func() int { return l.memory.free[c].Len() }); got != want {
 			t.Errorf("%d buffers for %d bytes are ready, want %d", got, n, want)
 		}
 	}

@@ -78,7 +78,7 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 	}
-	running.Go(func() { prepare(ctx, g.orders) })
+	running.Go(func() { g.tend(ctx) })
 	running.Wait()
 	for i, err := range errs {
 		if err != nil {
@@ -86,6 +86,14 @@ func (g *Group) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Trim has all loops let go of buffers that nobody needed since the last Trim, and call who asked for it by [Loop.OnTrim]. Run does so
+// twice a minute.
+func (g *Group) Trim() {
+	for _, l := range g.loops {
+		l.Post(l.trim)
+	}
 }
 
 // Close lets go of loops that never ran.

@@ -67,10 +67,10 @@ func contentType(head *http1.Response) []byte {
 	return nil
 }
 
-// A keeper collects an answer that comes in parts, or that must outlive its leg. Its memory is of the router's budget for that,
-// but for small answers; an answer for which there is none is lost.
+// A keeper collects an answer that comes in parts, or that must outlive its leg. Its memory is of the router's budget for that; an
+// answer for which there is none is lost.
 //
-// What is beyond keptBody of an answer whose length is not known lies in pieces until it is joined: memory that grows is new
+// What is beyond keptWhole of an answer whose length is not known lies in pieces until it is joined: memory that grows is new
 // again and again, and copied from one to the next, while production waits.
 type keeper struct {
 	on    bool
@@ -82,12 +82,14 @@ type keeper struct {
 	held  int64       // bytes of the budget, which full and data lie in
 }
 
-// pieceSize is that of a piece, in bytes: more than keptBody, so that it is the loop's.
-const pieceSize = 128 << 10
+const (
+	keptWhole = 64 << 10  // bytes
+	pieceSize = 128 << 10 // bytes
+)
 
 // begin makes it collect the answer that comes next.
-func (k *keeper) begin(l *lane, limit int) {
-	*k = keeper{on: true, lost: gnomon.KeptAll, limit: limit, data: l.room()}
+func (k *keeper) begin(limit int) {
+	*k = keeper{on: true, lost: gnomon.KeptAll, limit: limit}
 }
 
 // add takes a part of an answer whose length is known, or below 0.
@@ -119,7 +121,7 @@ func (k *keeper) extend(n int, length int64, l *lane) bool {
 	switch {
 	case length >= 0:
 		return k.move(max(n, int(length)), l)
-	case len(k.full) == 0 && n <= keptBody:
+	case len(k.full) == 0 && n <= keptWhole:
 		return k.move(max(n, 2*cap(k.data)), l)
 	}
 	piece, ok := l.keep(pieceSize, 0)
@@ -180,8 +182,8 @@ func (k *keeper) giveBack(l *lane) {
 		l.router.kept.Give(k.held)
 	}
 	for _, piece := range k.full {
-		l.giveRoom(piece)
+		l.loop.Give(piece)
 	}
-	l.giveRoom(k.data)
+	l.loop.Give(k.data)
 	k.full, k.data, k.held = nil, nil, 0
 }

@@ -6,21 +6,28 @@ import (
 	"gnomon"
 )
 
-// keptBody is the largest buffer that waits for the next request: one large request must not make all of them large.
-const keptBody = 64 << 10
+// keptHead is the largest head that an exchange or a leg keeps its memory of, in bytes: one large request must not make all of them
+// large.
+const keptHead = 4 << 10
+
+// emptied returns memory of a head for the next one.
+func emptied(head []byte) []byte {
+	if cap(head) > keptHead {
+		return nil
+	}
+	return head[:0]
+}
 
 // An exchange is one request of a caller's with what belongs to it. Production and its copies read the same bytes; who
 // has read them last gives them back.
 type exchange struct {
 	refs int
 	lane *lane
-	kept []byte // memory for small bodies
 
 	id     []byte
 	head   []byte // header lines for the model, with the empty line
-	body   []byte
-	given  bool // body is the loop's memory
-	stream bool // the answer is to be streamed
+	body   []byte // the loop's memory
+	stream bool   // the answer is to be streamed
 
 	session bool // it is one of several that a model may remember
 	caller  Caller
@@ -56,39 +63,25 @@ func (x *exchange) release() {
 	}
 	x.settle()
 	x.keeper.end(x.lane)
-	if x.given {
-		x.lane.loop.Give(x.body)
-	}
-	if len(x.lane.spare) == x.lane.maxSpare {
+	x.lane.loop.Give(x.body)
+	if x.lane.spare.Len() >= x.lane.maxSpare {
 		return
 	}
-	kept := x.kept
-	if cap(kept) > keptBody {
-		kept = nil
-	}
 	*x = exchange{
-		lane: x.lane, kept: kept, id: x.id[:0], head: x.head[:0], endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
+		lane: x.lane, id: x.id[:0], head: emptied(x.head), endpoint: x.endpoint[:0], target: x.target[:0], leg: x.leg.emptied(),
 		outputType: x.outputType[:0], pairs: x.pairs,
 	}
 	x.leg.work = x
-	x.lane.spare = append(x.lane.spare, x)
+	x.lane.spare.Give(x)
 }
 
 // take makes body the exchange's. One that is given becomes its own, any other is copied.
 func (x *exchange) take(body []byte, given bool) {
-	if x.given = given; given {
-		x.body = body
-		return
+	if !given {
+		body = append(x.lane.loop.Take(len(body)), body...)
 	}
-	x.kept = append(x.kept[:0], body...)
-	x.body = x.kept
+	x.body = body
 }
 
-// memory is how many bytes the body holds, whatever of them it uses: of one that came in one piece, which lies in what every exchange
-// has, its own.
-func (x *exchange) memory() int64 {
-	if x.given {
-		return int64(cap(x.body))
-	}
-	return int64(len(x.body))
-}
+// memory is how many bytes the body holds, whatever of them it uses.
+func (x *exchange) memory() int64 { return int64(cap(x.body)) }

@@ -23,7 +23,7 @@ type incoming struct {
 	surplus  bool  // something came behind the answer
 
 	body []byte // if whole
-	room []byte // memory for it
+	room []byte // the loop's memory, if it lies in that
 	loop *reactor.Loop
 }
 
@@ -38,12 +38,10 @@ const (
 )
 
 func (a *incoming) emptied() incoming {
-	room := a.room
-	if cap(room) > keptBody {
-		a.loop.Give(room)
-		room = nil
+	if a.room != nil {
+		a.loop.Give(a.room)
 	}
-	return incoming{headRoom: a.headRoom[:0], room: room}
+	return incoming{headRoom: emptied(a.headRoom)}
 }
 
 func (a *incoming) reset(limit int64, whole bool, loop *reactor.Loop) {
@@ -113,12 +111,8 @@ func (a *incoming) beginBody(head, rest []byte, to work) answerState {
 		return answerWhole
 	}
 	a.saveHead(head)
-	if a.whole {
-		a.body = a.room[:0]
-		if n := int(a.head.Length); n > cap(a.body) {
-			a.body = a.loop.Take(n)
-			a.room = a.body
-		}
+	if a.whole && a.head.Length > 0 {
+		a.extend(int(a.head.Length))
 	}
 	return a.takeBody(rest, to)
 }
@@ -187,9 +181,16 @@ func (a *incoming) add(run []byte, to work) answerState {
 		a.body = a.body[:len(a.body)+len(run)] // it was read to where it belongs
 		return answerOpen
 	}
-	a.body = append(a.body, run...)
-	if a.head.Length < 0 {
-		a.room = a.body
+	if n := len(a.body) + len(run); n > cap(a.body) {
+		a.extend(max(n, min(2*cap(a.body), int(a.limit))))
 	}
+	a.body = append(a.body, run...)
 	return answerOpen
+}
+
+// extend makes room for n bytes of the body.
+func (a *incoming) extend(n int) {
+	room := append(a.loop.Take(n), a.body...)
+	a.loop.Give(a.room)
+	a.body, a.room = room, room
 }

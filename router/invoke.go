@@ -206,7 +206,7 @@ func (x *exchange) ended(unreached bool) {
 	x.answer()
 	x.capture(result)
 	x.repeat()
-	if cap(g.in.room) > keptBody {
+	if g.in.room != nil {
 		g.in = g.in.emptied() // copies may need the request for long, but nobody the answer
 	}
 	x.release()
@@ -244,8 +244,8 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 	switch n := len(x.leg.in.body); {
 	case x.keeper.on: // a stream's
 		x.keeper.join(x.lane)
-	case n <= keptBody:
-		x.keeper.begin(x.lane, math.MaxInt)
+	case n <= keptWhole:
+		x.keeper.begin(math.MaxInt)
 		x.keeper.add(x.leg.in.body, int64(n), x.lane)
 	case compared && n <= x.lane.router.opts.MaxCompared:
 		x.keeper.takeOver(&x.leg.in, x.lane)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gnomon"
+	"gnomon/internal/spare"
 	"gnomon/reactor"
 )
 
@@ -14,10 +15,9 @@ type lane struct {
 	router   *Router
 	loop     *reactor.Loop
 	begun    request // the one that is being begun
-	spare    []*exchange
-	copies   []*copied // to be used again
-	rooms    [][]byte  // for small answers that are kept
-	maxSpare int       // of each
+	spare    spare.List[*exchange]
+	copies   spare.List[*copied]
+	maxSpare int // of each
 	pair     gnomon.Pair
 	fields   []byte // of the answer that is being made
 	frame    framer
@@ -101,25 +101,6 @@ func (l *lane) unstall() {
 	clear(l.resumed)
 }
 
-// room is memory for an answer that is kept.
-func (l *lane) room() []byte {
-	n := len(l.rooms)
-	if n == 0 {
-		return nil
-	}
-	room := l.rooms[n-1]
-	l.rooms = l.rooms[:n-1]
-	return room[:0]
-}
-
-// newRoom is memory for an answer of n bytes. What is large is the loop's, so that the collector need not look for it.
-func (l *lane) newRoom(n int) []byte {
-	if n <= keptBody {
-		return make([]byte, 0, n)
-	}
-	return l.loop.Take(n)
-}
-
 // keep is memory for an answer of n bytes, in place of what is held of it, of which the router keeps no more than it may. It reports
 // false if there is none.
 func (l *lane) keep(n int, held int64) ([]byte, bool) {
@@ -127,50 +108,43 @@ func (l *lane) keep(n int, held int64) ([]byte, bool) {
 	if int64(n)-held > kept.Limit()-kept.Used() {
 		return nil, false // models say how long their answers are, and may say anything
 	}
-	room := l.newRoom(n)
+	room := l.loop.Take(n)
 	switch more := int64(cap(room)) - held; {
 	case more <= 0:
 		kept.Give(-more)
 	case !kept.Take(more):
-		l.giveRoom(room)
+		l.loop.Give(room)
 		return nil, false
 	}
 	return room, true
 }
 
-// giveRoom takes memory for an answer back.
-func (l *lane) giveRoom(room []byte) {
-	switch c := cap(room); {
-	case c > keptBody:
-		l.loop.Give(room)
-	case c > 0 && len(l.rooms) < l.maxSpare:
-		l.rooms = append(l.rooms, room)
-	}
-}
-
-// minSpare is how many exchanges, copies and rooms wait for their next request at least; as many as wait in the queue of a shadow do.
+// minSpare is how many exchanges and copies may wait for their next request, whatever the queues of shadows hold; where those are
+// longer, as many as wait there.
 const minSpare = 1024
 
 // exchange returns one that the caller holds.
 func (l *lane) exchange() *exchange {
-	if n := len(l.spare); n > 0 {
-		x := l.spare[n-1]
-		l.spare = l.spare[:n-1]
-		x.refs = 1
-		return x
+	x, ok := l.spare.Take()
+	if !ok {
+		x = &exchange{lane: l}
+		x.leg.work = x
 	}
-	x := &exchange{lane: l, refs: 1}
-	x.leg.work = x
+	x.refs = 1
 	return x
 }
 
 func (l *lane) copied() *copied {
-	if n := len(l.copies); n > 0 {
-		c := l.copies[n-1]
-		l.copies = l.copies[:n-1]
-		return c
+	c, ok := l.copies.Take()
+	if !ok {
+		c = &copied{}
+		c.leg.work = c
 	}
-	c := &copied{}
-	c.leg.work = c
 	return c
+}
+
+// trim lets go of what a busier time has left.
+func (l *lane) trim() {
+	l.spare.Trim(0)
+	l.copies.Trim(0)
 }

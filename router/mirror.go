@@ -253,9 +253,9 @@ func (q *queue) send(w waiting) gnomon.Bucket {
 	}
 	switch p := w.x.pairWith(q.mirror); {
 	case c.capture != nil:
-		c.keeper.begin(q.lane, math.MaxInt)
+		c.keeper.begin(math.MaxInt)
 	case p != nil && p.answers:
-		c.keeper.begin(q.lane, q.mirror.router.opts.MaxCompared)
+		c.keeper.begin(q.mirror.router.opts.MaxCompared)
 	}
 	q.busy = append(q.busy, c)
 	q.working.Add(1)
@@ -429,8 +429,8 @@ func (c *copied) reuse() {
 	c.keeper.end(l)
 	*c = copied{leg: c.leg.emptied()}
 	c.leg.work = c
-	if len(l.copies) < l.maxSpare {
-		l.copies = append(l.copies, c)
+	if l.copies.Len() < l.maxSpare {
+		l.copies.Give(c)
 	}
 }
 

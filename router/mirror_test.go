@@ -377,14 +377,14 @@ func TestMirror_MeasuresBothLegsFromTheirRequest(t *testing.T) {
 func TestMirror_BreakerTriesAgainWhenItsProbeWasNotSent(t *testing.T) {
 	gone := listen(t)
 	gone.Close()
-	s := newSystem(t, router.Options{BreakerFaults: 1, BreakerPause: time.Millisecond, MirrorMemory: 100})
+	s := newSystem(t, router.Options{BreakerFaults: 1, BreakerPause: time.Millisecond, MirrorMemory: 2000})
 	main := model(t, echo)
 	s.Publish(mirrored(routes(main), 1, gone.Addr().String()))
 	s.invoke(t, "x")
 	m := s.counts.mirror("m")
 	m.wait(t)
 	eventually(t, "a probe that is too much for the memory", func() bool {
-		s.invoke(t, strings.Repeat("x", 200))
+		s.invoke(t, strings.Repeat("x", 5000))
 		return m.of(gnomon.BucketQueueFull) > 0
 	})
 	s.Publish(mirrored(routes(main), 1, model(t, echo)))
@@ -393,6 +393,44 @@ func TestMirror_BreakerTriesAgainWhenItsProbeWasNotSent(t *testing.T) {
 		m.wait(t)
 		return m.of(gnomon.BucketMirrored) > 0
 	})
+}
+
+// TestMirror_LeavesNothingBehind has many large requests and answers wait for a shadow. What they needed is let go of when it is not
+// needed any more.
+func TestMirror_LeavesNothingBehind(t *testing.T) {
+	const waiting, size = 300, 60_000 // bytes
+	shadow, entered, release := stuck(t)
+	j := &jury{}
+	s := newSystem(t, router.Options{Judge: j})
+	s.Publish(judged(mirrored(routes(model(t, echo)), 1, shadow), gnomon.Judging{}))
+	held := func() int64 {
+		for range 2 {
+			s.loops.Trim()
+			s.invoke(t, "x", "X-Amzn-SageMaker-Target-Variant: main") // on the one loop, behind it
+		}
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	body := strings.Repeat("x", size)
+	s.invoke(t, body)
+	<-entered
+	before := held()
+	for range waiting {
+		s.invoke(t, body)
+	}
+	if grown := held() - before; grown < 2*waiting*size {
+		t.Fatalf("only %d bytes more are held while %d requests wait: this would not see what is left behind", grown, waiting)
+	}
+	release()
+	s.counts.mirror("m").wait(t)
+	j.mu.Lock()
+	j.pairs = nil
+	j.mu.Unlock()
+	if grown := held() - before; grown > waiting*size/10 {
+		t.Errorf("%d bytes more are held than before %d requests waited", grown, waiting)
+	}
 }
 
 // A noting is a model that notes the ids of the requests it gets.

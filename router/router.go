@@ -118,7 +118,9 @@ func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Ro
 		mirrors:   make(map[gnomon.MirrorID]*mirror),
 	}
 	for _, l := range group.Loops() {
-		r.lanes = append(r.lanes, &lane{router: r, loop: l, maxSpare: max(minSpare, share(r.opts.MirrorQueue, group.Len()))})
+		lane := &lane{router: r, loop: l, maxSpare: max(minSpare, share(r.opts.MirrorQueue, group.Len()))}
+		l.OnTrim(lane.trim)
+		r.lanes = append(r.lanes, lane)
 	}
 	r.memory, r.kept = budget.New(r.opts.MirrorMemory), budget.New(r.opts.KeptMemory)
 	r.table.Store(&table{})

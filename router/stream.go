@@ -65,9 +65,9 @@ func (x *exchange) beginStream() bool {
 	x.flow.began = true
 	switch {
 	case x.to.v.capture.wants(x):
-		x.keeper.begin(l, math.MaxInt)
+		x.keeper.begin(math.MaxInt)
 	case x.compared():
-		x.keeper.begin(l, l.router.opts.MaxCompared)
+		x.keeper.begin(l.router.opts.MaxCompared)
 	}
 	l.fields = append(l.fields[:0], "Content-Type: application/vnd.amazon.eventstream\r\n"...)
 	l.fields = appendFields(l.fields, &x.leg.in.head, x.to.v.name, "X-Amzn-SageMaker-Content-Type: ")

@@ -79,7 +79,10 @@ const (
 	kinds    = 16 // of bodies
 	size     = 1000
 	rest     = time.Second // without a shadow, after each
-	cycles   = 6           // how often each shadow has its turn, if there is time
+
+	// A cycle gives every shadow its turn. What one leaves behind for good is seen only where there is time for the rest to go: connections
+	// that nobody uses are closed after a minute, memory is let go of after one, and collected after two more.
+	cycle = 200 * time.Second
 )
 
 func shadows() []testbed.Shadow {
@@ -89,7 +92,8 @@ func shadows() []testbed.Shadow {
 // phase is how long a shadow has.
 func (o options) phase() time.Duration {
 	const switching = time.Second // about, to begin and end an experiment
-	return max(o.duration/time.Duration(cycles*len(shadows()))-switching-rest, time.Second).Round(time.Second)
+	cycles := max(1, o.duration/cycle)
+	return max(o.duration/(cycles*time.Duration(len(shadows())))-switching-rest, time.Second).Round(time.Second)
 }
 
 // soak sends for the whole time, and meanwhile begins and ends experiments.

@@ -72,7 +72,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestOptions_Phase(t *testing.T) {
-	for d, want := range map[time.Duration]time.Duration{time.Minute: time.Second, 20 * time.Minute: 12 * time.Second} {
+	for d, want := range map[time.Duration]time.Duration{8 * time.Second: time.Second, time.Minute: 2 * time.Second, 20 * time.Minute: 12 * time.Second, 40 * time.Minute: 12 * time.Second} {
 		if got := (options{duration: d}).phase(); got != want {
 			t.Errorf("%v: %v, want %v", d, got, want)
 		}

@@ -38,19 +38,20 @@ var rules = []struct {
 	{"gnomon/replay", nil},
 	{"gnomon/access", []string{"gnomon"}},
 	{"gnomon/http1", nil},
-	{"gnomon/reactor", nil},
+	{"gnomon/reactor", []string{"gnomon/internal/spare"}},
 	{"gnomon/internal/budget", nil},
+	{"gnomon/internal/spare", nil},
 	{"gnomon/stats", nil},
 
 	// Rooms know the domain and leaf tools, and never each other.
 	{"gnomon/front", []string{"gnomon/http1", "gnomon/internal/budget", "gnomon/reactor"}},
-	{"gnomon/router", []string{"gnomon", "gnomon/http1", "gnomon/internal/budget", "gnomon/reactor"}},
+	{"gnomon/router", []string{"gnomon", "gnomon/http1", "gnomon/internal/budget", "gnomon/internal/spare", "gnomon/reactor"}},
 	{"gnomon/control", []string{"gnomon"}},
 	{"gnomon/store", []string{"gnomon"}},
 	{"gnomon/meter", []string{"gnomon"}},
 	{"gnomon/compare", []string{"gnomon"}},
 	{"gnomon/verdict", []string{"gnomon", "gnomon/compare", "gnomon/internal/budget", "gnomon/stats"}},
-	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/objects"}},
+	{"gnomon/capture", []string{"gnomon", "gnomon/internal/budget", "gnomon/internal/spare", "gnomon/objects"}},
 	{"gnomon/host", []string{"gnomon"}},
 	{"gnomon/host/...", []string{"gnomon", "gnomon/host", "gnomon/objects"}},
 	// A face may know the rooms whose face it is.
