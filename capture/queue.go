@@ -42,7 +42,7 @@ func (i *item) part(n int) []byte {
 // blockSize is how much memory is taken at once for small items.
 const blockSize = 256 << 10
 
-// keptBlocks is how many blocks wait for the next items.
+// keptBlocks is how many blocks may wait for the next items.
 const keptBlocks = 64
 
 // A queue is where legs wait, for some hundred milliseconds, until they are written. Loops put, one goroutine takes.
@@ -134,27 +134,40 @@ type batch struct {
 	blocks [][]byte
 }
 
-// take empties the queue. The batch before it is used again.
+// take empties the queue. What the one before it was in, which has been given back, is used again.
 func (q *queue) take(last batch) batch {
-	clear(last.items)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, b := range last.blocks {
-		if q.spare.Len() < keptBlocks {
-			q.spare.Give(b)
-		}
-	}
-	clear(last.blocks)
 	next := batch{q.items, q.blocks}
-	q.items, q.blocks = last.items[:0], last.blocks[:0]
+	q.items, q.blocks = last.items, last.blocks
 	return next
 }
 
-// trim lets go of blocks that were not needed since the last time.
+// give gives back a batch that is written. It returns an empty one, in the same memory.
+func (q *queue) give(b batch) batch {
+	for i := range b.items {
+		q.memory.Give(b.items[i].size())
+	}
+	clear(b.items)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, block := range b.blocks {
+		if q.spare.Len() < keptBlocks {
+			q.spare.Give(block)
+		}
+	}
+	clear(b.blocks)
+	return batch{b.items[:0], b.blocks[:0]}
+}
+
+// trim lets go of blocks that were not needed since the last time, and of the lists of what waits if nothing does.
 func (q *queue) trim() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.spare.Trim(0)
+	if len(q.items) == 0 {
+		q.items, q.blocks = nil, nil
+	}
 }
 
 // size is how many bytes of the queue's memory an item holds.

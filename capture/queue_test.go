@@ -21,17 +21,11 @@ func TestQueue_Trim(t *testing.T) {
 				t.Fatal("there is no room")
 			}
 		}
-		last = q.take(last)
-		for i := range last.items {
-			q.memory.Give(last.items[i].size())
-		}
+		last = q.give(q.take(last))
 	}
 	fill(200)
-	fill(7)
-	fill(7)
 	busy := q.spare.Len()
 	q.trim() // it was needed
-	fill(7)
 	fill(7)
 	q.trim()
 	if n := q.spare.Len(); busy < 25 || n > 1 {

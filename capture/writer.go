@@ -35,6 +35,7 @@ func (w *writer) run(ctx context.Context) {
 		case <-look.C:
 		case <-trim.C:
 			w.capture.queue.trim()
+			w.batch = batch{}
 		}
 		w.closeOld(time.Now().Add(-o.FileAge))
 	}
@@ -65,9 +66,7 @@ func (w *writer) write() {
 	for _, f := range w.files {
 		w.flush(f)
 	}
-	for i := range w.batch.items {
-		w.capture.queue.memory.Give(w.batch.items[i].size())
-	}
+	w.batch = w.capture.queue.give(w.batch)
 }
 
 // add encodes an item into its stream's file.

@@ -15,10 +15,10 @@ import (
 // larger than the largest is too rare to keep.
 const (
 	smallest = 1 << 10
+	small    = 64 << 10 // and less is quickly made
 	largest  = 32 << 20
-	maxKept  = 32 << 20
-	small    = 64 << 10 // is quickly made
-	forSmall = 4 << 20  // of maxKept, what large ones leave
+	maxSmall = 16 << 20 // bytes of small ones that wait for their next use
+	maxLarge = 32 << 20
 )
 
 // Where buffers are kept for long, as by copies that wait for a slow shadow, each Take needs new memory, and it is the first use of
@@ -26,7 +26,7 @@ const (
 // loop.
 const (
 	readySize = 4 << 20       // bytes of each size, and one buffer at least
-	maxReady  = maxKept / 2   // of all sizes; buffers that wait for their next use are some of them
+	maxReady  = maxLarge / 2  // of all sizes; buffers that wait for their next use are some of them
 	pageSize  = 4 << 10       // or a multiple of it
 	shareSize = 16 * pageSize // is made ready at a time, so that the loops have the processor
 )
@@ -35,7 +35,8 @@ const (
 type memory struct {
 	free    [classes]spare.List[[]byte]
 	used    [classes]bool // since the last trim
-	kept    int           // bytes
+	small   int           // bytes of small ones
+	large   int           // bytes of large ones
 	ordered [classes]int
 	coming  int // bytes that are ordered
 }
@@ -73,20 +74,37 @@ func (l *Loop) Take(n int) []byte {
 	}
 	c := class(n)
 	b := l.memory.take(c)
-	if sizeOf(c) > small {
-		l.order(c)
-	}
-	if b == nil {
-		b = uncleared(sizeOf(c))
-	}
+	l.order(c)
 	return b
 }
 
+// Grow returns a buffer that can hold n bytes with what is in b, which it takes back. More of that size are not made ready: one that
+// grows passes through sizes that nobody else may need.
+func (l *Loop) Grow(b []byte, n int) []byte {
+	if n > largest {
+		return append(make([]byte, 0, n), b...)
+	}
+	grown := append(l.memory.take(class(n)), b...)
+	l.Give(b)
+	return grown
+}
+
+// take returns an empty buffer of the class.
 func (m *memory) take(class int) []byte {
-	m.used[class] = true
-	b, _ := m.free[class].Take()
-	m.kept -= cap(b)
+	b, ok := m.free[class].Take()
+	if !ok {
+		return uncleared(sizeOf(class))
+	}
+	*m.kept(class) -= cap(b)
 	return b[:0]
+}
+
+// kept is how many bytes of such a class, or one like it, wait for their next use.
+func (m *memory) kept(class int) *int {
+	if sizeOf(class) > small {
+		return &m.large
+	}
+	return &m.small
 }
 
 // wanted is how many buffers of a class in use are to be ready.
@@ -100,7 +118,8 @@ func wanted(class int) int {
 // order has buffers of the class made ready if there are few.
 func (l *Loop) order(class int) {
 	m, size := &l.memory, sizeOf(class)
-	for want := wanted(class); m.free[class].Len()+m.ordered[class] < want && m.kept+m.coming+size <= maxReady; {
+	m.used[class] = true
+	for want := wanted(class); m.free[class].Len()+m.ordered[class] < want && m.large+m.coming+size <= maxReady; {
 		select {
 		case l.orders <- order{l, class}:
 			m.ordered[class]++
@@ -113,12 +132,14 @@ func (l *Loop) order(class int) {
 
 // trim lets go of what was not needed since the last one. Of a size in use, as many stay as would be made ready again.
 func (m *memory) trim() {
+	ready := maxReady
 	for c := range m.free {
-		keep := 0
+		size, keep := sizeOf(c), 0
 		if m.used[c] {
-			keep = wanted(c)
+			keep = min(wanted(c), ready/size)
 		}
-		m.kept -= m.free[c].Trim(keep) * sizeOf(c)
+		ready -= keep * size
+		*m.kept(c) -= m.free[c].Trim(keep) * size
 		m.used[c] = false
 	}
 }
@@ -162,17 +183,22 @@ func use(b []byte) {
 	}
 }
 
-// Give returns a buffer of Take's that nobody uses any more. Any other buffer is left to the collector.
+// Give takes back a buffer that nobody uses any more, and no part of it. One that is not of Take's sizes is left to the collector.
 func (l *Loop) Give(b []byte) {
-	n, most := cap(b), maxKept
+	n, most := cap(b), maxSmall
 	if n > small {
-		most -= forSmall
+		most = maxLarge
 	}
-	if n < smallest || n > largest || n != sizeOf(class(n)) || l.memory.kept+n > most {
+	if n < smallest || n > largest {
 		return
 	}
-	l.memory.kept += n
-	l.memory.free[class(n)].Give(b)
+	c := class(n)
+	kept := l.memory.kept(c)
+	if n != sizeOf(c) || *kept+n > most {
+		return
+	}
+	*kept += n
+	l.memory.free[c].Give(b)
 }
 
 // uncleared returns an empty buffer of n bytes that hold anything. The language clears what make returns: of 5 MB that are new to

@@ -49,13 +49,33 @@ func TestLoop_Take(t *testing.T) {
 				}
 			},
 			"trim": func(*rapid.T) { l.trim() },
-			"": func(t *rapid.T) {
-				kept := 0
-				for c := range l.memory.free {
-					kept += l.memory.free[c].Len() * sizeOf(c)
+			"grow": func(t *rapid.T) {
+				n := rapid.IntRange(1, largest+1).Draw(t, "bytes")
+				for first, b := range used {
+					if n <= len(b) {
+						return
+					}
+					delete(used, first)
+					b = append(b, byte(len(used)))
+					grown := l.Grow(b, max(n, len(b)))
+					if cap(grown) < n || len(grown) != len(b) || grown[len(b)-1] != byte(len(used)) {
+						t.Fatalf("%d bytes became %d of %d, for %d", len(b), len(grown), cap(grown), n)
+					}
+					used[&grown[:1][0]] = grown
+					return
 				}
-				if kept != l.memory.kept || kept > maxKept {
-					t.Fatalf("%d bytes are kept, of %d at most, and %d are counted", kept, maxKept, l.memory.kept)
+			},
+			"": func(t *rapid.T) {
+				var ofSmall, ofLarge int
+				for c := range l.memory.free {
+					if n := l.memory.free[c].Len() * sizeOf(c); sizeOf(c) > small {
+						ofLarge += n
+					} else {
+						ofSmall += n
+					}
+				}
+				if ofSmall != l.memory.small || ofLarge != l.memory.large || ofSmall > maxSmall || ofLarge > maxLarge {
+					t.Fatalf("%d and %d bytes are kept, of %d and %d at most, and %d and %d are counted", ofSmall, ofLarge, maxSmall, maxLarge, l.memory.small, l.memory.large)
 				}
 			},
 		})
@@ -78,19 +98,37 @@ func TestLoop_Take_Again(t *testing.T) {
 	}
 }
 
-// TestLoop_Take_Full wants small buffers to be kept also where large ones take all they may.
+// TestLoop_Take_Full wants buffers to be kept where those of the other kind take all they may.
 func TestLoop_Take_Full(t *testing.T) {
-	l := &Loop{}
-	var large [][]byte
-	for range 10 {
-		large = append(large, l.Take(7<<20))
+	for _, tc := range []struct{ many, one int }{{7 << 20, 1000}, {60_000, 7 << 20}} {
+		l := &Loop{}
+		var all [][]byte
+		for n := 0; n < 2*maxLarge; n += tc.many {
+			all = append(all, l.Take(tc.many))
+		}
+		for _, b := range all {
+			l.Give(b)
+		}
+		l.Give(l.Take(tc.one))
+		if allocated := testing.AllocsPerRun(10, func() { l.Give(l.Take(tc.one)) }); allocated > 0 {
+			t.Errorf("%g allocations to take %d bytes where as many are kept of %d bytes as may be", allocated, tc.one, tc.many)
+		}
 	}
-	for _, b := range large {
-		l.Give(b)
+}
+
+// TestLoop_Grow wants a buffer that grows to leave the sizes it passes through as they are.
+func TestLoop_Grow(t *testing.T) {
+	orders := make(chan order, 100)
+	l := &Loop{orders: orders}
+	b := l.Take(1)
+	for n := 2 << 10; n <= 8<<20; n *= 2 {
+		b = l.Grow(append(b, 'x'), n)
 	}
-	l.Give(l.Take(1000))
-	if allocated := testing.AllocsPerRun(10, func() { l.Give(l.Take(1000)) }); allocated > 0 {
-		t.Errorf("%g allocations to take a small one where %d bytes are kept", allocated, l.memory.kept)
+	if len(orders) > 0 || len(b) != 13 {
+		t.Errorf("%d buffers are ordered for one that grew to %d bytes", len(orders), len(b))
+	}
+	if l.Give(b); l.memory.small != 127<<10 || l.memory.large != 16<<20-128<<10 {
+		t.Errorf("%d and %d bytes wait for their next use, want all that it had", l.memory.small, l.memory.large)
 	}
 }
 
@@ -144,8 +182,37 @@ func TestLoop_Trim_Ready(t *testing.T) {
 	}
 	l.trim()
 	l.trim()
-	if got := l.memory.kept; got != 0 {
+	if got := l.memory.large; got != 0 {
 		t.Errorf("%d bytes are kept, and none in use", got)
+	}
+}
+
+// TestLoop_Trim_Bound wants no more to stay of all sizes in use together than is made ready of them.
+func TestLoop_Trim_Bound(t *testing.T) {
+	l := &Loop{}
+	use := func() {
+		var all [][]byte
+		for n := 128 << 10; n <= 4<<20; n *= 2 {
+			all = append(all, l.Take(n))
+		}
+		for _, b := range all {
+			l.Give(b)
+		}
+	}
+	for range 5 { // as if they had been made ready
+		for n := 128 << 10; n <= 4<<20; n *= 2 {
+			for range wanted(class(n)) {
+				l.Give(uncleared(n))
+			}
+		}
+	}
+	l.trim()
+	for range 2 {
+		use()
+		l.trim()
+	}
+	if got := l.memory.large; got < 8<<20 || got > maxReady+8<<20 {
+		t.Errorf("%d bytes are left of many sizes in use", got)
 	}
 }
 
@@ -184,7 +251,7 @@ func TestLoop_Take_Ready(t *testing.T) {
 			t.Errorf("%d buffers for %d bytes are ready, want %d", got, n, want)
 		}
 	}
-	if kept := on(func() int { return l.memory.kept }); kept > maxReady {
+	if kept := on(func() int { return l.memory.large }); kept > maxReady {
 		t.Errorf("%d bytes are ready, %d at most may be", kept, maxReady)
 	}
 }

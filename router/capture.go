@@ -122,7 +122,7 @@ func (k *keeper) extend(n int, length int64, l *lane) bool {
 	case length >= 0:
 		return k.move(max(n, int(length)), l)
 	case len(k.full) == 0 && n <= keptWhole:
-		return k.move(max(n, 2*cap(k.data)), l)
+		return k.move(max(n, min(2*cap(k.data), keptWhole)), l)
 	}
 	piece, ok := l.keep(pieceSize, 0)
 	if ok {

@@ -26,7 +26,7 @@ type exchange struct {
 
 	id     []byte
 	head   []byte // header lines for the model, with the empty line
-	body   []byte // the loop's memory
+	body   []byte // in memory of its own, mostly the loop's
 	stream bool   // the answer is to be streamed
 
 	session bool // it is one of several that a model may remember

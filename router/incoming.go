@@ -112,7 +112,8 @@ func (a *incoming) beginBody(head, rest []byte, to work) answerState {
 	}
 	a.saveHead(head)
 	if a.whole && a.head.Length > 0 {
-		a.extend(int(a.head.Length))
+		a.room = a.loop.Take(int(a.head.Length))
+		a.body = a.room
 	}
 	return a.takeBody(rest, to)
 }
@@ -182,15 +183,9 @@ func (a *incoming) add(run []byte, to work) answerState {
 		return answerOpen
 	}
 	if n := len(a.body) + len(run); n > cap(a.body) {
-		a.extend(max(n, min(2*cap(a.body), int(a.limit))))
+		a.room = a.loop.Grow(a.body, max(n, min(2*cap(a.body), int(a.limit))))
+		a.body = a.room
 	}
 	a.body = append(a.body, run...)
 	return answerOpen
-}
-
-// extend makes room for n bytes of the body.
-func (a *incoming) extend(n int) {
-	room := append(a.loop.Take(n), a.body...)
-	a.loop.Give(a.room)
-	a.body, a.room = room, room
 }

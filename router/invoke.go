@@ -244,7 +244,7 @@ func (x *exchange) keepAnswer(result gnomon.Leg) {
 	switch n := len(x.leg.in.body); {
 	case x.keeper.on: // a stream's
 		x.keeper.join(x.lane)
-	case n <= keptWhole:
+	case n <= keptWhole || x.leg.in.room == nil:
 		x.keeper.begin(math.MaxInt)
 		x.keeper.add(x.leg.in.body, int64(n), x.lane)
 	case compared && n <= x.lane.router.opts.MaxCompared:

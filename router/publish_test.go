@@ -165,12 +165,12 @@ func TestRun_EndsWithEveryCopyInABucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := router.New(router.Options{MirrorWorkers: 1, MirrorGrace: 20 * time.Millisecond}, group, c, slog.New(slog.DiscardHandler))
 	looping, endLoops := context.WithCancel(context.Background())
 	var loops sync.WaitGroup
 	loops.Go(func() { group.Run(looping) })
 	defer loops.Wait()
 	defer endLoops()
-	r := router.New(router.Options{MirrorWorkers: 1, MirrorGrace: 20 * time.Millisecond}, group, c, slog.New(slog.DiscardHandler))
 	r.Publish(mirrored(routes(frugal(t)), 1, address))
 	caller := newCaller(t, r, group.Loops()[0])
 	ctx, cancel := context.WithCancel(context.Background())

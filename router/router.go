@@ -46,7 +46,7 @@ type Options struct {
 
 	Capturer    Capturer // nil: nothing is captured
 	Judge       Judge    // nil: nothing is judged
-	KeptMemory  int64    // bytes of answers that are kept to be captured or compared: shadows', and streams; 64 MiB
+	KeptMemory  int64    // bytes that answers lie in which are kept to be captured or compared; 64 MiB
 	MaxCompared int      // bytes of an answer that is compared; 1 MiB
 
 	InvocationTimeout  time.Duration // for a model to answer, from when the request is written; 60 s
@@ -62,7 +62,7 @@ type Options struct {
 	MaxShadowAnswer int           // bytes of a shadow's answer; 25 MiB, as production's
 	MirrorQueue     int           // copies waiting per mirror, at least one per loop; 1024
 	MirrorWorkers   int           // copies under way per mirror, at least one per loop; 64
-	MirrorMemory    int64         // bytes of all copies, over all mirrors; 256 MiB
+	MirrorMemory    int64         // bytes that the bodies of all copies lie in, over all mirrors; 256 MiB
 	MirrorGrace     time.Duration // for copies under way when their mirror is taken away; 5 s
 	BreakerFaults   int           // in a row, after which a shadow gets no more copies for a while; 20
 	BreakerPause    time.Duration // that while at first; it doubles up to 30 times this; 1 s
@@ -108,7 +108,7 @@ type Router struct {
 	ended     bool
 }
 
-// New returns a router that knows no endpoint, and works on the loops of the group.
+// New returns a router that knows no endpoint, and works on the loops of the group, which must not run yet.
 func New(opts Options, group *reactor.Group, rec Recorder, log *slog.Logger) *Router {
 	r := &Router{
 		opts:      opts.withDefaults(),

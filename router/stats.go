@@ -10,7 +10,7 @@ import (
 type Stats struct {
 	Instances       []InstanceStats
 	Mirrors         []MirrorStats
-	MirrorMemory    int64 // bytes of copies that wait or are under way
+	MirrorMemory    int64 // bytes that the bodies of copies lie in which wait or are under way
 	MaxMirrorMemory int64
 }
 

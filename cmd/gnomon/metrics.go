@@ -52,7 +52,7 @@ var (
 	busy            = prometheus.NewDesc("gnomon_mirror_workers_busy", "Copies that are under way.", ofMirror, nil)
 	workers         = prometheus.NewDesc("gnomon_mirror_workers", "Copies that may be under way.", ofMirror, nil)
 	breakerState    = prometheus.NewDesc("gnomon_mirror_breaker_state", "1 for the state the breaker is in: closed; open, when the shadow kept failing and gets no copies; or probing, when it gets one.", append([]string{"state"}, ofMirror...), nil)
-	mirrorMemory    = prometheus.NewDesc("gnomon_mirror_memory_bytes", "Bytes of all copies that wait or are under way.", nil, nil)
+	mirrorMemory    = prometheus.NewDesc("gnomon_mirror_memory_bytes", "Bytes that the bodies of all copies that wait or are under way lie in.", nil, nil)
 	maxMirrorMemory = prometheus.NewDesc("gnomon_mirror_memory_max_bytes", "Bytes that they may hold.", nil, nil)
 )
 
