@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -87,7 +88,7 @@ func routes(mode, model string) http.Handler {
 	mux.HandleFunc("POST /sick", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
 	mux.HandleFunc("POST /well", func(http.ResponseWriter, *http.Request) { sick.Store(false) })
 	mux.HandleFunc("POST /pid", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getpid()) })
-	mux.HandleFunc("POST /crash", func(http.ResponseWriter, *http.Request) { time.AfterFunc(time.Millisecond, func() { os.Exit(5) }) })
+	mux.HandleFunc("POST /crash", crash)
 	mux.HandleFunc("POST /env", func(w http.ResponseWriter, r *http.Request) { json.NewEncoder(w).Encode(os.Environ()) })
 	mux.HandleFunc("POST /open", openFiles)
 	mux.HandleFunc("POST /fork", fork)
@@ -96,6 +97,14 @@ func routes(mode, model string) http.Handler {
 		json.NewEncoder(w).Encode(readTree(filepath.Dir(model)))
 	})
 	return mux
+}
+
+// crash answers, and ends the server once the answer is the kernel's.
+func crash(w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body) // what is not read when a connection ends takes the answer with it
+	w.Header().Set("Content-Length", "0")
+	http.NewResponseController(w).Flush()
+	os.Exit(5)
 }
 
 // readTree returns the files under the folder of all artifacts, by path.
