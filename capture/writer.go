@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"gnomon/internal/spare"
 )
 
 // A writer empties the queue into files. It is one goroutine's.
@@ -17,14 +19,11 @@ type writer struct {
 // maxPending is how much is encoded before it is written.
 const maxPending = 1 << 20
 
-// trimTime is how long memory that waits for its next use is kept at least.
-const trimTime = 30 * time.Second
-
 func (w *writer) run(ctx context.Context) {
 	o := &w.capture.opts
 	look := time.NewTicker(min(time.Second, max(o.FileAge/4, 10*time.Millisecond)))
 	defer look.Stop()
-	trim := time.NewTicker(trimTime)
+	trim := time.NewTicker(spare.Period)
 	defer trim.Stop()
 	for ctx.Err() == nil {
 		select {

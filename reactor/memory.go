@@ -144,12 +144,9 @@ func (m *memory) trim() {
 	}
 }
 
-// trimTime is how long memory that waits for its next use is kept at least.
-const trimTime = 30 * time.Second
-
 // tend carries orders out, and has the loops trim what they hold, until ctx ends.
 func (g *Group) tend(ctx context.Context) {
-	trim := time.NewTicker(trimTime)
+	trim := time.NewTicker(spare.Period)
 	defer trim.Stop()
 	for {
 		select {

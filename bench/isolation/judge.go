@@ -92,8 +92,8 @@ func (r result) watched() time.Duration {
 }
 
 // mayHold is how many bytes a server may hold: itself, the callers' requests, and all copies that may wait or be under way,
-// each in memory of up to twice its size, as where a body's length is not told, and large answers as far as they are kept; all of which the garbage collector lets grow
-// to twice as much.
+// each in memory of up to twice its size, as where a body's length is not told, and large answers as far as they are kept; all of
+// which the garbage collector lets grow to twice as much.
 func (r result) mayHold() int64 {
 	body, answers := int64(r.size.bytes), int64(0)
 	if r.shadow.Large {

@@ -1,7 +1,13 @@
 // Package spare keeps what will be used again, and lets go of what was not: busy times leave nothing behind for good.
 package spare
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
+
+// Period is how long whoever keeps a list waits from one Trim to the next.
+const Period = 30 * time.Second
 
 // A List is what waits for its next use. What was given last is taken first, so what is not needed stays at the bottom. It is for one
 // goroutine at a time; its zero value is empty.
